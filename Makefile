@@ -1,0 +1,66 @@
+# Everything a person types. Needs python3 (3.11 or later, with venv) and make; the rest comes from packages.
+.DELETE_ON_ERROR:
+.SUFFIXES:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A stamp is written last, so that an install that was killed half-way is done again from the start.
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+ASSETS := fleet/static/.built
+FRONTEND := $(wildcard frontend/*.scss frontend/*.js frontend/*.mjs) frontend/package.json frontend/package-lock.json
+
+.PHONY: help run test check bench format lock clean
+
+help:
+	@echo "make run     set everything up and serve on http://127.0.0.1:$${PORT:-8000}"
+	@echo "make test    run every test"
+	@echo "make check   format, lint, types, import rules, migrations against models"
+	@echo "make bench   measure, and write bench/results.json"
+	@echo "make format  put the code in its format"
+	@echo "make lock    resolve requirements.txt and requirements-dev.txt anew"
+	@echo "make clean   remove what was built; var/ (the data) stays"
+
+$(RUNTIME): requirements.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUNTIME)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(ASSETS): $(FRONTEND) $(RUNTIME)
+	$(BIN)/python -m frontend
+	@touch $@
+
+run: $(RUNTIME) $(ASSETS)
+	@exec $(BIN)/flask --app wsgi up
+
+test: $(DEV) $(ASSETS)
+	$(BIN)/python -m pytest
+
+check: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/flask --app wsgi db check
+
+bench: $(DEV) $(ASSETS)
+	$(BIN)/python -m bench
+
+format: $(DEV)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+	--no-emit-index-url --no-header --no-annotate pyproject.toml
+lock: $(DEV)
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) fleet/static frontend/node_modules

@@ -1,0 +1,1 @@
+"""The camera fleet service: the register, custody, and who did what."""

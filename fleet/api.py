@@ -1,0 +1,224 @@
+"""What every part of the HTTP API shares: schemas' base and fields, lists, ETags, and the description of it all."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import marshmallow as ma
+from flask import Response, make_response, request
+from flask_smorest import Api, Blueprint
+from sqlalchemy.orm import Session
+
+from fleet import paging
+from fleet.actors import Actor
+from fleet.clock import iso, utc_now
+from fleet.errors import PreconditionRequired, Stale
+from fleet.identifiers import canonical
+from fleet.paging import Page, Paging
+from fleet.web import Service, allow, caller, public, service
+
+PREFIX = "/api/v1"
+LONGEST_TEXT = 1_000
+
+
+class Schema(ma.Schema):
+    """Refuses unknown fields, keeps the order of its fields."""
+
+    class Meta:
+        unknown = ma.RAISE
+
+
+class Identifier(ma.fields.String):
+    """A serial, tag, collar number or code, in its one spelling."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return canonical(text)
+        except ValueError as error:
+            raise ma.ValidationError(f"This {error}.") from error
+
+
+class Text(ma.fields.String):
+    """Free text of a sensible length without control characters; blank is none."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs).strip()
+        if len(text) > LONGEST_TEXT:
+            raise ma.ValidationError(f"At most {LONGEST_TEXT} characters.")
+        if any(not character.isprintable() and character not in "\n\t" for character in text):
+            raise ma.ValidationError("This has a character that cannot be printed.")
+        return text or None
+
+
+class Instant(ma.fields.AwareDateTime):
+    """An instant: ISO 8601, written in UTC with ``Z``. One without a zone is refused."""
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else iso(value)
+
+
+class Word(ma.fields.Enum):
+    """One of an enum's words."""
+
+    def __init__(self, enum: Any, **kwargs: Any) -> None:
+        super().__init__(enum, by_value=ma.fields.String(), **kwargs)
+
+
+class Flag(ma.fields.Boolean):
+    """Written ``true`` or ``false``."""
+
+
+class ListQuery(Schema):
+    """What every list takes."""
+
+    limit = ma.fields.Integer(
+        load_default=paging.DEFAULT_LIMIT, validate=ma.validate.Range(1, paging.HIGHEST_LIMIT), strict=False
+    )
+    cursor = ma.fields.String(load_default=None, validate=ma.validate.Length(max=2_000))
+
+
+def page_of(item: type[Schema]) -> type[Schema]:
+    """The schema of a page of items."""
+    name = f"{item.__name__.removesuffix('Schema')}Page"
+    fields = {
+        "items": ma.fields.List(ma.fields.Nested(item)),
+        "next": ma.fields.String(allow_none=True, metadata={"description": "cursor of the next page, or null"}),
+    }
+    return type(name, (Schema,), fields)
+
+
+def answer_page(name: str, query: Mapping[str, Any], find: Callable[[Paging], Page]) -> dict[str, Any]:
+    """One page of a list, with the cursor of the next. ``query`` is what a ``ListQuery`` loaded."""
+    binding = {"list": name} | {key: value for key, value in query.items() if key not in {"limit", "cursor"}}
+    after = service().cursors.read(query["cursor"], binding)
+    found = find(Paging(query["limit"], after))
+    return {"items": found.items, "next": service().cursors.write(found.after, binding)}
+
+
+def expected_version() -> int:
+    """The row version in ``If-Match``.
+
+    Raises:
+        PreconditionRequired: there is none.
+        Stale: it is not a version that this service ever gave.
+    """
+    if not request.if_match:
+        raise PreconditionRequired("Send If-Match with the ETag of what you read, so that nobody's change is lost.")
+    for tag in request.if_match.as_set():
+        if tag.isdecimal():
+            return int(tag)
+    raise Stale("This ETag is not one of this resource. Read it again, then decide.")
+
+
+def tagged(body: Mapping[str, Any], schema: Schema, status: int = 200) -> Response:
+    """A single resource with its ETag: the row's version, which a dock's report does not change."""
+    response: Response = make_response(schema.dump(body), status)
+    response.set_etag(str(body["version"]))
+    return response
+
+
+class Find(Protocol):
+    def __call__(self, session: Session, filters: Mapping[str, Any], paging: Paging, /) -> Page: ...
+
+
+class Register(Protocol):
+    def __call__(self, session: Session, actor: Actor, values: Mapping[str, Any], /, *, now: datetime) -> Any: ...
+
+
+class Revise(Protocol):
+    def __call__(
+        self, session: Session, actor: Actor, identifier: str, values: Mapping[str, Any], /, *,
+        at_version: int | None, now: datetime,
+    ) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of thing in the register as the API shows it: ``GET`` and ``POST`` on a list, ``GET`` and ``PATCH`` on one.
+
+    ``key`` names the identifier in the bodies. ``new`` and ``change`` are the schemas of what may be sent, ``query``
+    of the list's filters, ``out`` of what is answered.
+    """
+
+    path: str
+    key: str
+    view: str
+    edit: str
+    query: type[ListQuery]
+    new: type[Schema]
+    change: type[Schema]
+    out: type[Schema]
+    find: Find
+    get: Callable[[Session, str], dict[str, Any]]
+    register: Register
+    revise: Revise
+
+    def add_to(self, blueprint: Blueprint) -> None:
+        """Add the four views."""
+        self._add_list(blueprint)
+        self._add_new(blueprint)
+        self._add_one(blueprint)
+        self._add_change(blueprint)
+
+    def _add_list(self, blueprint: Blueprint) -> None:
+        @blueprint.route(self.path, endpoint="find")
+        @allow(self.view)
+        @blueprint.arguments(self.query, location="query")
+        @blueprint.response(200, page_of(self.out))
+        def find(query: dict[str, Any]) -> dict[str, Any]:
+            session, _ = caller()
+            return answer_page(self.path, query, lambda page: self.find(session, query, page))
+
+    def _add_new(self, blueprint: Blueprint) -> None:
+        @blueprint.route(self.path, methods=["POST"], endpoint="register")
+        @allow(self.edit)
+        @blueprint.arguments(self.new)
+        @blueprint.response(201, self.out)
+        def register(body: dict[str, Any]) -> Response:
+            self.register(*caller(), body, now=utc_now())
+            response = self._answer(body[self.key], 201)
+            response.location = f"{PREFIX}{self.path}/{body[self.key]}"
+            return response
+
+    def _add_one(self, blueprint: Blueprint) -> None:
+        @blueprint.route(f"{self.path}/<identifier:identifier>", endpoint="get")
+        @allow(self.view)
+        @blueprint.response(200, self.out)
+        def get(identifier: str) -> Response:
+            return self._answer(identifier)
+
+    def _add_change(self, blueprint: Blueprint) -> None:
+        @blueprint.route(f"{self.path}/<identifier:identifier>", methods=["PATCH"], endpoint="revise")
+        @allow(self.edit)
+        @blueprint.arguments(self.change)
+        @blueprint.response(200, self.out)
+        def revise(body: dict[str, Any], identifier: str) -> Response:
+            self.revise(*caller(), identifier, body, at_version=expected_version(), now=utc_now())
+            return self._answer(identifier)
+
+    def _answer(self, identifier: str, status: int = 200) -> Response:
+        session, _ = caller()
+        return tagged(self.get(session, identifier), self.out(), status)
+
+
+def description(app: Service) -> Api:
+    """The API's machine-readable description, at ``/api/v1/openapi.json``, and the blueprints' register."""
+    app.config.update(
+        API_TITLE="Camera fleet",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX=PREFIX,
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    api = Api(
+        app,
+        spec_kwargs={
+            "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+            "security": [{"bearer": []}],
+        },
+    )
+    describe = app.view_functions["api-docs.openapi_json"]
+    app.view_functions["api-docs.openapi_json"] = public(lambda: describe())
+    return api

@@ -1,0 +1,75 @@
+"""The application: settings, database and every part of the service put together."""
+
+import dataclasses
+import logging
+from datetime import timedelta
+
+from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from fleet import cli, embedded, health, problems
+from fleet.api import PREFIX, description
+from fleet.audit.views import audit
+from fleet.custody.views import cameras
+from fleet.db import Database
+from fleet.gate import FleetGate, security_headers
+from fleet.paging import Cursors
+from fleet.people.views import people
+from fleet.settings import Settings, kept_secret
+from fleet.sites.views import docks, sites
+from fleet.tasers.views import tasers
+from fleet.web import Service, prepare_routes, public
+
+_MEBIBYTE = 1024 * 1024
+
+
+def create_app(settings: Settings) -> Service:
+    """The service with these settings. Starts the embedded database when no other is named."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    app = Service("fleet", template_folder="../templates")
+    settings = _with_database(settings)
+    app.fleet_settings = settings
+    app.secret_key = settings.secret_key or kept_secret(settings.var / "secrets" / "secret-key")
+    app.database = Database(settings.database_url or "")
+    app.cursors = Cursors(app.secret_key)
+    app.gate = FleetGate()
+    _configure(app, settings)
+    _add_api(app)
+    cli.register(app)
+    return app
+
+
+def _with_database(settings: Settings) -> Settings:
+    if settings.database_url is not None:
+        return settings
+    urls = embedded.hold(settings.var)
+    return dataclasses.replace(settings, database_url=urls.application, owner_database_url=urls.owner)
+
+
+def _configure(app: Service, settings: Settings) -> None:
+    app.config.update(
+        MAX_CONTENT_LENGTH=_MEBIBYTE,
+        SESSION_COOKIE_NAME="fleet",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=settings.secure_cookies,
+    )
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    prepare_routes(app)
+    problems.register(app)
+    security_headers(app)
+    app.view_functions["static"] = public(app.view_functions["static"])
+
+
+def _add_api(app: Service) -> None:
+    api = description(app)
+    protection = CSRFProtect(app)
+    for blueprint in (cameras, people, sites, docks, tasers, audit):
+        api.register_blueprint(blueprint, url_prefix=PREFIX)
+        # The API knows no cookie, so there is nothing to forge.
+        protection.exempt(blueprint)
+    app.register_blueprint(health.health)

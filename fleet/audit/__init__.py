@@ -1,0 +1,6 @@
+"""The log of everything that happened: appended in the transaction of the change itself, never altered."""
+
+from fleet.audit.events import Event, Subject
+from fleet.audit.service import changes, plain, record
+
+__all__ = ["Event", "Subject", "changes", "plain", "record"]

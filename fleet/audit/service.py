@@ -1,0 +1,97 @@
+"""Writing to the log, and finding in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fleet.actors import Actor
+from fleet.audit.events import Event, Subject
+from fleet.audit.models import AuditEntry
+from fleet.clock import iso
+from fleet.paging import Page, Paging
+
+ENTRY = AuditEntry.__table__
+_INSERT = sa.insert(AuditEntry).returning(AuditEntry.id)
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    event: Event,
+    subject: tuple[Subject, str],
+    *,
+    at: datetime,
+    officer: str | None = None,
+    **facts: Any,
+) -> int:
+    """Append one entry in the caller's transaction and answer its number. Facts that are None are left out."""
+    values = {
+        "at": at,
+        "actor": actor.name,
+        "role": actor.role,
+        "event": event,
+        "subject_kind": subject[0],
+        "subject_key": subject[1],
+        "officer": officer,
+        "facts": plain(facts),
+    }
+    return session.execute(_INSERT, values).scalar_one()
+
+
+def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts as JSON keeps them: instants in UTC with ``Z``, nothing that is None."""
+    return {name: _plain(value) for name, value in facts.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What differs: field → [was, is], as ``record`` wants it for a change."""
+    return {
+        name: [_plain(before[name]), _plain(value)] for name, value in after.items() if before.get(name) != value
+    }
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to look for; every part that is None finds everything."""
+
+    event: str | None = None
+    actor: str | None = None
+    officer: str | None = None
+    subject_kind: str | None = None
+    subject_key: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def find(session: Session, search: Search, paging: Paging) -> Page:
+    """Entries, newest first."""
+    statement = sa.select(ENTRY).where(*_conditions(search))
+    return paging.newest_first(session, statement, ENTRY.c.id)
+
+
+def _conditions(search: Search) -> list[sa.ColumnElement[bool]]:
+    exact = {
+        ENTRY.c.event: search.event,
+        ENTRY.c.actor: search.actor,
+        ENTRY.c.officer: search.officer,
+        ENTRY.c.subject_kind: search.subject_kind,
+        ENTRY.c.subject_key: search.subject_key,
+    }
+    found = [column == value for column, value in exact.items() if value is not None]
+    if search.since is not None:
+        found.append(ENTRY.c.at >= search.since)
+    if search.until is not None:
+        found.append(ENTRY.c.at < search.until)
+    return found

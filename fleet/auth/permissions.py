@@ -1,0 +1,80 @@
+"""What there is to permit, and who is permitted what. One table; nothing else in the service decides by role."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from fleet.actors import Actor, Role
+from fleet.errors import Forbidden, Unauthenticated
+
+
+class Permission(StrEnum):
+    CAMERA_VIEW = "camera.view"
+    CAMERA_EDIT = "camera.edit"
+    CAMERA_ISSUE = "camera.issue"
+    CAMERA_RETURN = "camera.return"
+    CUSTODY_OVERRIDE = "custody.override"
+    COUNTER_USE = "counter.use"
+    PERSON_VIEW = "person.view"
+    PERSON_EDIT = "person.edit"
+    SITE_VIEW = "site.view"
+    SITE_EDIT = "site.edit"
+    DOCK_EDIT = "dock.edit"
+    TASER_VIEW = "taser.view"
+    TASER_EDIT = "taser.edit"
+    OWN_KIT_VIEW = "own-kit.view"
+    OWN_ACCOUNT = "own-account"
+    FRONT_PAGE = "front-page"
+    AUDIT_VIEW = "audit.view"
+    REGISTER_RECORD = "register.record"
+    ACCOUNT_MANAGE = "account.manage"
+    TOKEN_MANAGE = "token.manage"  # noqa: S105 - a permission's name
+
+
+_LOOK = frozenset({Permission.CAMERA_VIEW, Permission.PERSON_VIEW, Permission.SITE_VIEW, Permission.TASER_VIEW})
+_SELF = frozenset({Permission.OWN_KIT_VIEW, Permission.OWN_ACCOUNT, Permission.FRONT_PAGE})
+_COUNTER = frozenset({Permission.COUNTER_USE, Permission.CAMERA_ISSUE, Permission.CAMERA_RETURN})
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.STORE: _LOOK | _SELF | _COUNTER | {Permission.CAMERA_EDIT, Permission.PERSON_EDIT},
+    Role.ARMOURER: _LOOK | _SELF | {Permission.TASER_EDIT},
+    Role.IT: _LOOK | _SELF | {Permission.CAMERA_EDIT, Permission.DOCK_EDIT},
+    Role.ESTATES: _LOOK | _SELF | {Permission.SITE_EDIT, Permission.DOCK_EDIT},
+    Role.SUPERVISOR: _LOOK | _SELF | _COUNTER | {Permission.CUSTODY_OVERRIDE, Permission.AUDIT_VIEW},
+    Role.AUDITOR: _LOOK | _SELF | {Permission.AUDIT_VIEW},
+    Role.OFFICER: _SELF,
+    Role.ADMIN: frozenset(Permission),
+    Role.DOCK: frozenset(),
+    Role.STATION: frozenset(),
+}
+# What is left of a session whose clerk was changed by a badge: a badge is a card on a lanyard, not a password.
+BADGE_PERMISSIONS = _COUNTER | {Permission.FRONT_PAGE}
+
+
+def is_permitted(actor: Actor, permission: Permission) -> bool:
+    """Whether the table, and what a badge leaves of it, allows it."""
+    if actor.trusted:
+        return True
+    if actor.role is None:
+        return False
+    return permission in ROLE_PERMISSIONS[actor.role] and (not actor.badge_only or permission in BADGE_PERMISSIONS)
+
+
+def require(actor: Actor, permission: Permission) -> None:
+    """Let pass or refuse.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+        Forbidden: the actor's role lacks the permission.
+    """
+    if is_permitted(actor, permission):
+        return
+    if actor.role is None:
+        raise Unauthenticated("Sign in, or send a bearer token.")
+    able = ", ".join(roles_with([permission])) or "nobody"
+    raise Forbidden(f"This needs the permission {permission}, which your role lacks.", mend=able)
+
+
+def roles_with(permissions: Iterable[Permission]) -> list[str]:
+    """The roles that have all of the permissions, in the order of the table."""
+    wanted = frozenset(permissions)
+    return [str(role) for role, held in ROLE_PERMISSIONS.items() if wanted <= held]

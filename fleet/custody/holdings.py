@@ -1,0 +1,238 @@
+"""The fleet as it is read: each camera with who has it, where it belongs, and what it last said."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from fleet.audit import Event
+from fleet.audit.models import AuditEntry
+from fleet.cameras.models import Camera, CameraReport
+from fleet.cameras.service import CAMERAS
+from fleet.cameras.states import Custody
+from fleet.custody.models import Allocation
+from fleet.db import begins, has_word_like, row_dict
+from fleet.paging import Page, Paging
+from fleet.people.models import Person
+from fleet.people.service import PEOPLE
+from fleet.sites.models import Dock, Site
+
+# What an answer that a person reads through may hold; a broader search is narrowed by typing on.
+_MOST_MATCHES = 1_000
+_SITS_IN = aliased(Dock, name="sits_in")
+OPEN = sa.and_(Allocation.camera_id == Camera.id, Allocation.returned_at.is_(None))
+
+CAMERA_ROWS = (
+    sa.select(
+        Camera.serial,
+        Camera.asset_tag,
+        Camera.model,
+        Camera.use,
+        Camera.phase,
+        Camera.custody,
+        Camera.custody_at,
+        Person.collar.label("holder"),
+        Allocation.kind,
+        Allocation.issued_at,
+        Allocation.due_back,
+        Dock.serial.label("home_dock"),
+        _SITS_IN.serial.label("dock"),
+        Site.code.label("site"),
+        Camera.firmware,
+        Camera.encryption,
+        Camera.bluetooth,
+        Camera.desired,
+        CameraReport.battery_percent,
+        CameraReport.clock_offset_s,
+        CameraReport.fault,
+        CameraReport.unoffloaded,
+        CameraReport.last_seen_at,
+        Camera.version,
+    )
+    .join(Allocation, OPEN, isouter=True)
+    .join(Person, Person.id == Allocation.person_id, isouter=True)
+    .join(Dock, Dock.id == Camera.home_dock_id, isouter=True)
+    .join(Site, Site.id == Dock.site_id, isouter=True)
+    .join(CameraReport, CameraReport.camera_id == Camera.id, isouter=True)
+    .join(_SITS_IN, _SITS_IN.id == CameraReport.dock_id, isouter=True)
+)
+
+
+class Attention(StrEnum):
+    """Why somebody should look at a camera."""
+
+    ANY = "any"
+    OVERDUE = "overdue"
+    QUARANTINED = "quarantined"
+    MISSING = "missing"
+    UNCHECKED = "unchecked"
+    FAULT = "fault"
+
+
+_GONE = (Custody.MISSING, Custody.LOST, Custody.STOLEN)
+
+
+def _attention(why: Attention, now: datetime) -> sa.ColumnElement[bool]:
+    conditions: dict[Attention, sa.ColumnElement[bool]] = {
+        Attention.OVERDUE: Allocation.due_back < now,
+        Attention.QUARANTINED: Camera.custody == Custody.QUARANTINED,
+        Attention.MISSING: Camera.custody.in_(_GONE),
+        Attention.UNCHECKED: Camera.custody == Custody.RETURNING,
+        Attention.FAULT: CameraReport.fault.is_not(None),
+    }
+    return sa.or_(*conditions.values()) if why is Attention.ANY else conditions[why]
+
+
+_EXACT: dict[str, Any] = {
+    "model": Camera.model,
+    "use": Camera.use,
+    "custody": Camera.custody,
+    "firmware": Camera.firmware,
+    "encryption": Camera.encryption,
+    "bluetooth": Camera.bluetooth,
+    "phase": Camera.phase,
+}
+SORTS: dict[str, list[sa.ColumnElement[Any]]] = {
+    "serial": [Camera.serial.expression],
+    "asset_tag": [sa.func.coalesce(Camera.asset_tag, ""), Camera.serial.expression],
+    "custody": [Camera.custody.expression, Camera.serial.expression],
+    "model": [Camera.model.expression, Camera.use.expression, Camera.serial.expression],
+}
+
+
+def find(
+    session: Session, filters: Mapping[str, Any], paging: Paging, *, now: datetime, sort: str = "serial",
+    descending: bool = False,
+) -> Page:
+    """Cameras by the filters of ``conditions``, in the order of one of ``SORTS``."""
+    statement = CAMERA_ROWS.where(*conditions(session, filters, now=now))
+    return paging.page(session, statement, SORTS[sort], descending=descending)
+
+
+def conditions(session: Session, filters: Mapping[str, Any], *, now: datetime) -> list[sa.ColumnElement[bool]]:
+    """What the filters mean: exact values, ``site`` and ``holder`` by identifier, ``attention``, and ``q``.
+
+    ``q`` finds serials that begin or end with it, asset tags, holders' collar numbers and sites that begin with it.
+    """
+    found = [column == filters[name] for name, column in _EXACT.items() if filters.get(name) is not None]
+    if (code := filters.get("site")) is not None:
+        docks = sa.select(Dock.id).join(Site, Site.id == Dock.site_id).where(Site.code == code)
+        found.append(Camera.home_dock_id == sa.any_(_ids(session, docks)))
+    if (collar := filters.get("holder")) is not None:
+        found.append(Camera.id == sa.any_(_ids(session, _cameras_of(Person.collar == collar))))
+    if (why := filters.get("attention")) is not None:
+        found.append(_attention(why, now))
+    if text := (filters.get("q") or "").strip():
+        found.append(_matches(session, text))
+    return found
+
+
+def _ids(session: Session, statement: sa.Select[tuple[int]]) -> sa.BindParameter[Any]:
+    """The numbers a statement finds, as one array: the planner then knows how few they are."""
+    numbers = list(session.scalars(statement.limit(_MOST_MATCHES)))
+    return sa.literal(numbers, sa.ARRAY(sa.BigInteger))
+
+
+def _cameras_of(who: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+    held = sa.select(Allocation.camera_id).join(Person, Person.id == Allocation.person_id)
+    return held.where(who, Allocation.returned_at.is_(None))
+
+
+def _matches(session: Session, text: str) -> sa.ColumnElement[bool]:
+    wanted = text.upper()
+    at_sites = sa.select(Dock.id).join(Site, Site.id == Dock.site_id)
+    at_sites = at_sites.where(begins(Site.code, wanted) | has_word_like(Site.name, text))
+    return sa.or_(
+        begins(Camera.serial, wanted),
+        begins(sa.func.reverse(Camera.serial, type_=sa.Text(collation="C")), wanted[::-1]),
+        begins(Camera.asset_tag, wanted),
+        Camera.id == sa.any_(_ids(session, _cameras_of(begins(Person.collar, wanted)))),
+        Camera.home_dock_id == sa.any_(_ids(session, at_sites)),
+    )
+
+
+def get(session: Session, serial: str) -> dict[str, Any]:
+    """One camera as plain data.
+
+    Raises:
+        NotFound
+    """
+    return CAMERAS.row(session, CAMERA_ROWS, serial)
+
+
+_CUSTODY_EVENTS = (
+    Event.CAMERA_ISSUED,
+    Event.CAMERA_RETURNED,
+    Event.CAMERA_CHECKED,
+    Event.CAMERA_MOVED,
+    Event.ISSUE_UNDONE,
+    Event.RETURN_UNDONE,
+    Event.CAMERA_REGISTERED,
+)
+
+
+def history(session: Session, serial: str, paging: Paging) -> Page:
+    """What happened to a camera's custody, newest first, as the log has it.
+
+    Raises:
+        NotFound
+    """
+    CAMERAS.get(session, serial)
+    statement = sa.select(
+        AuditEntry.id, AuditEntry.at, AuditEntry.actor, AuditEntry.event, AuditEntry.officer, AuditEntry.facts
+    ).where(
+        AuditEntry.subject_kind == CAMERAS.subject,
+        AuditEntry.subject_key == serial,
+        AuditEntry.event.in_(_CUSTODY_EVENTS),
+    )
+    return paging.newest_first(session, statement, AuditEntry.id)
+
+
+def kit(session: Session, collar: str) -> list[dict[str, Any]]:
+    """The cameras an officer has now.
+
+    Raises:
+        NotFound
+    """
+    officer = PEOPLE.get(session, collar)
+    held = sa.select(
+        Camera.serial, Camera.model, Allocation.kind, Allocation.issued_at, Allocation.due_back, Allocation.active
+    ).join(Camera, Camera.id == Allocation.camera_id)
+    held = held.where(Allocation.person_id == officer.id, Allocation.returned_at.is_(None))
+    return [row_dict(row) for row in session.execute(held.order_by(Allocation.issued_at))]
+
+
+def held_before(session: Session, collar: str, paging: Paging) -> Page:
+    """The cameras an officer had and has, newest first.
+
+    Raises:
+        NotFound
+    """
+    officer = PEOPLE.get(session, collar)
+    statement = sa.select(
+        Camera.serial, Camera.model, Allocation.kind, Allocation.issued_at, Allocation.returned_at,
+        Allocation.condition, Allocation.note,
+    ).join(Camera, Camera.id == Allocation.camera_id)
+    return paging.newest_first(session, statement.where(Allocation.person_id == officer.id), Allocation.id)
+
+
+def counts(session: Session, *, now: datetime) -> dict[str, int]:
+    """How many cameras there are in each custody, and how many are overdue, expiring and faulty: the front page."""
+    by_custody = session.execute(sa.select(Camera.custody, sa.func.count()).group_by(Camera.custody)).all()
+    overdue = sa.select(sa.func.count()).where(Allocation.returned_at.is_(None), Allocation.due_back < now)
+    faults = sa.select(sa.func.count()).where(CameraReport.fault.is_not(None))
+    counted = {str(custody): number for custody, number in by_custody}
+    return counted | {
+        "overdue": session.execute(overdue).scalar_one(),
+        "fault": session.execute(faults).scalar_one(),
+    }
+
+
+def due_within(session: Session, *, now: datetime, hours: int, limit: int = 10) -> list[dict[str, Any]]:
+    """The loans that are overdue or fall due soon, the longest overdue first."""
+    statement = CAMERA_ROWS.where(Allocation.due_back < now + timedelta(hours=hours))
+    rows = session.execute(statement.order_by(Allocation.due_back, Camera.serial).limit(limit))
+    return [row_dict(row) for row in rows]

@@ -1,0 +1,115 @@
+"""The database: engines, the one kind of transaction, and what all models share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from fleet.errors import Unavailable
+
+# The group role that holds the application's rights; the login role in FLEET_DATABASE_URL is a member, or may become it.
+APPLICATION_ROLE = "fleet_application"
+
+# A web request is answered within 30 s or given up; no statement may outlive it, nor any lock its holder's network.
+_SESSION_OPTIONS = " ".join(
+    f"-c {name}={value}"
+    for name, value in {
+        "timezone": "UTC",
+        "statement_timeout": "20s",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "60s",
+    }.items()
+)
+
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def words(enum: type[StrEnum], *, checked: bool = True) -> sa.Enum:
+    """A column type for an enum: its words as text, checked by the database unless the enum grows with every version
+    and the table is too large to be checked anew each time."""
+    return sa.Enum(
+        enum,
+        native_enum=False,
+        length=32,
+        create_constraint=checked,
+        name=enum.__name__.lower(),
+        values_callable=lambda words: [str(word) for word in words],
+    )
+
+
+class Database:
+    """Connections of one role. Made once a process; safe between threads, not across a fork."""
+
+    def __init__(self, url: str, *, role: str | None = APPLICATION_ROLE, pool_size: int = 10) -> None:
+        options = _SESSION_OPTIONS if role is None else f"{_SESSION_OPTIONS} -c role={role}"
+        self.engine: Engine = sa.create_engine(
+            url,
+            connect_args={"options": options, "connect_timeout": 5},
+            pool_size=pool_size,
+            max_overflow=5,
+            pool_timeout=10,
+            # A statement that a connection has run five times is prepared by psycopg on that connection.
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            Unavailable: the database cannot be reached, was lost, or did not answer in time. Nothing is known to
+                be committed; a caller who repeats the request with its idempotency key gets the one true answer.
+        """
+        session = Session(self.engine, expire_on_commit=False, autoflush=True)
+        try:
+            with session.begin():
+                yield session
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise Unavailable("The register cannot be reached just now. Try again in a moment.") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Unavailable("The register was lost in the middle. Try again in a moment.") from error
+            raise
+        finally:
+            session.close()
+
+    def dispose(self) -> None:
+        """Close every idle connection."""
+        self.engine.dispose()
+
+
+# Identifiers are compared and sorted by code point, whatever the database's locale: a prefix search is then a range.
+Identifier = sa.Text(collation="C")
+_LAST_CHARACTER = "\U0010ffff"
+
+
+def begins(column: sa.ColumnElement[Any] | Any, text: str) -> sa.ColumnElement[bool]:
+    """Values of an ``Identifier`` column that begin with ``text``: a range, so that any plan can use the index."""
+    collated = [sa.literal(bound, Identifier) for bound in (text, text + _LAST_CHARACTER)]
+    return sa.and_(column >= collated[0], column < collated[1])
+
+
+def has_word_like(column: sa.ColumnElement[Any] | Any, text: str) -> sa.ColumnElement[bool]:
+    """Values of which a word begins with ``text``, in any case. Reads every row: for tables of thousands."""
+    literal = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return sa.or_(column.ilike(f"{literal}%"), column.ilike(f"% {literal}%"))
+
+
+def row_dict(row: sa.Row[Any]) -> dict[str, Any]:
+    """A result row as plain data for a schema."""
+    return dict(row._mapping)

@@ -1,0 +1,112 @@
+"""The gate at the service's front: recognises callers, and keeps refusals that are evidence."""
+
+from datetime import datetime
+
+from flask import Flask, g, request
+from flask import session as cookie
+from sqlalchemy.orm import Session
+
+from fleet import audit
+from fleet.actors import NOBODY, Actor
+from fleet.api import PREFIX
+from fleet.audit import Event, Subject
+from fleet.auth.permissions import Permission, require
+from fleet.auth.service import SignedIn, recognise_browser, recognise_token
+from fleet.clock import utc_now
+from fleet.errors import Evidence, FleetError, Forbidden, Unauthenticated
+from fleet.web import PUBLIC
+
+COOKIE_TOKEN = "token"  # noqa: S105 - where in the cookie it lies
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# What an account may do while its password is one that somebody else chose: choose its own.
+_BEFORE_OWN_PASSWORD = frozenset({Permission.OWN_ACCOUNT})
+
+
+class FleetGate:
+    """The API takes bearer tokens alone, pages take the browser's cookie alone: so no page of a stranger's can make
+    a browser use the API, and no token needs a CSRF token."""
+
+    def admit(self, session: Session, access: str) -> Actor:
+        """Who sends this request; refuses who may not.
+
+        Raises:
+            Unauthenticated, Forbidden
+        """
+        now = utc_now()
+        actor = self._of_api(session, now) if request.path.startswith(PREFIX) else self._of_page(session, access, now)
+        if access != PUBLIC:
+            self._require(actor, Permission(access))
+        return actor
+
+    def _of_api(self, session: Session, now: datetime) -> Actor:
+        authorization = request.authorization
+        if authorization is None or authorization.type != "bearer" or not authorization.token:
+            return NOBODY
+        return recognise_token(session, authorization.token, now)
+
+    def _of_page(self, session: Session, access: str, now: datetime) -> Actor:
+        g.signed_in = signed_in = self._browser(session, now)
+        if signed_in is None:
+            return NOBODY
+        if signed_in.must_change and access != PUBLIC and Permission(access) not in _BEFORE_OWN_PASSWORD:
+            raise MustChangePassword("Choose a password of your own first.")
+        return signed_in.actor
+
+    def _browser(self, session: Session, now: datetime) -> SignedIn | None:
+        token = cookie.get(COOKIE_TOKEN)
+        if token is None:
+            return None
+        try:
+            return recognise_browser(session, token, now)
+        except Unauthenticated:
+            # An ended session is nobody's; a public page is shown all the same, another one asks for a sign-in.
+            cookie.pop(COOKIE_TOKEN, None)
+            return None
+
+    def _require(self, actor: Actor, permission: Permission) -> None:
+        try:
+            require(actor, permission)
+        except Forbidden as error:
+            if request.method not in _SAFE:
+                g.actor = actor
+                error.evidence = Evidence(Event.ACT_DENIED, Subject.ROUTE, f"{request.method} {request.path}"[:200])
+            raise
+
+    def record_refusal(self, session: Session, actor: Actor, error: FleetError) -> None:
+        """Log a refusal that is evidence."""
+        evidence = error.evidence
+        if evidence is None:
+            return
+        subject = Subject(evidence.subject_kind), evidence.subject_key
+        audit.record(
+            session,
+            actor,
+            Event(evidence.event),
+            subject,
+            at=utc_now(),
+            officer=evidence.officer,
+            rule=error.rule,
+            detail=error.detail,
+            found=error.found or None,
+        )
+
+
+class MustChangePassword(Forbidden):
+    """The account's password is one that somebody else chose."""
+
+    title = "Choose a password"
+
+
+def security_headers(app: Flask) -> None:
+    """Add to every answer what keeps a browser from being turned against its user."""
+    policy = "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'; object-src 'none'"
+
+    @app.after_request
+    def add(response):  # type: ignore[no-untyped-def]
+        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        if request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response

@@ -1,0 +1,40 @@
+"""Serials, asset tags, collar numbers and site codes: opaque, and compared without case."""
+
+import re
+import unicodedata
+
+from werkzeug.routing import PathConverter
+
+LONGEST = 64
+# Axon's serials: a letter, then digits or capitals. Anything else is let through with a warning.
+_USUAL_SERIAL = re.compile(r"[A-Z][0-9A-Z]{7,11}")
+
+
+def canonical(text: str) -> str:
+    """The one spelling under which an identifier is stored and looked up.
+
+    Raises:
+        ValueError: it is empty, longer than 64 characters, or has a character that cannot be printed.
+    """
+    spelled = unicodedata.normalize("NFC", text.strip()).upper()
+    if not spelled:
+        raise ValueError("is empty")
+    if len(spelled) > LONGEST:
+        raise ValueError(f"is longer than {LONGEST} characters")
+    if not spelled.isprintable():
+        raise ValueError("has a character that cannot be printed")
+    return spelled
+
+
+def is_unusual(serial: str) -> bool:
+    """Whether a serial does not look like the maker's; worth a warning, never an error."""
+    return _USUAL_SERIAL.fullmatch(serial) is None
+
+
+class IdentifierConverter(PathConverter):
+    """``<identifier:serial>`` in a route. An identifier may hold a slash, so it takes the rest of a path's part."""
+
+    regex = r"[^\x00-\x1f\x7f]+?"
+
+    def to_python(self, value: str) -> str:
+        return value.strip().upper()[: LONGEST + 1]

@@ -1,0 +1,12 @@
+"""Every table, imported in one place so that migrations know them all."""
+
+from fleet.audit import models as audit
+from fleet.auth import models as auth
+from fleet.cameras import models as cameras
+from fleet.custody import models as custody
+from fleet.idempotency import IdempotencyKey
+from fleet.people import models as people
+from fleet.sites import models as sites
+from fleet.tasers import models as tasers
+
+__all__ = ["IdempotencyKey", "audit", "auth", "cameras", "custody", "people", "sites", "tasers"]

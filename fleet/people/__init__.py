@@ -1,0 +1,1 @@
+"""Officers, their teams and their training."""

@@ -1,0 +1,53 @@
+"""Officers and teams."""
+
+from datetime import date
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from fleet.db import Base, Identifier, words
+from fleet.register import Registered
+from fleet.sites.models import Site
+
+
+class Function(StrEnum):
+    """What an officer's team does; it decides what kit they need."""
+
+    RESPONSE = "response"
+    FIREARMS = "firearms"
+    NEIGHBOURHOOD = "neighbourhood"
+    TRAFFIC = "traffic"
+    FORCE_SUPPORT = "force-support"
+    OTHER = "other"
+
+
+class Team(Base):
+    """A team, known by its name."""
+
+    __tablename__ = "team"
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.Text, unique=True)
+
+
+class Person(Registered, Base):
+    """An officer or member of staff. ``trained_until`` is the last day their training covers; None, no training."""
+
+    __tablename__ = "person"
+    __table_args__ = (sa.Index(None, "trained_until"),)
+    KEY = "collar"
+
+    collar: Mapped[str] = mapped_column(Identifier, unique=True)
+    name: Mapped[str | None] = mapped_column(sa.Text)
+    team_id: Mapped[int | None] = mapped_column(sa.ForeignKey("team.id"), index=True)
+    function: Mapped[Function | None] = mapped_column(words(Function))
+    site_id: Mapped[int | None] = mapped_column(sa.ForeignKey("site.id"), index=True)
+    trained_until: Mapped[date | None]
+
+    team: Mapped[Team | None] = relationship()
+    site: Mapped[Site | None] = relationship()
+
+    def is_trained(self, day: date) -> bool:
+        """Whether their training covers the day (rule 4)."""
+        return self.trained_until is not None and self.trained_until >= day

@@ -1,0 +1,173 @@
+"""Every setting of the service: read once from the environment, checked at start, every bad one named."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Self, TypeVar
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """One or more ``FLEET_…`` variables cannot be used; the message names each of them."""
+
+
+class PoolReadiness(StrEnum):
+    """When a returned pool camera may go out again (rule 8)."""
+
+    AT_ONCE = "at-once"
+    AFTER_CHECK = "after-check"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a force decides for itself (rule 20)."""
+
+    pool_readiness: PoolReadiness = PoolReadiness.AFTER_CHECK
+    # A Body 2 runs about 12 h on a full battery, so 80% outlasts a shift of nine.
+    minimum_charge_percent: int = 80
+    clock_tolerance: timedelta = timedelta(seconds=60)
+    pool_loan: timedelta = timedelta(hours=12)
+    undo_window: timedelta = timedelta(minutes=1)
+    counter_idle: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The service's settings.
+
+    ``database_url`` is None for the embedded PostgreSQL under ``var``. ``owner_database_url`` is the role that
+    migrates; the application's role cannot change or delete log entries.
+    """
+
+    var: Path
+    secret_key: str
+    database_url: str | None = None
+    owner_database_url: str | None = None
+    demonstration: bool = True
+    secure_cookies: bool = False
+    trusted_proxies: int = 0
+    session_hours: int = 12
+    policy: Policy = Policy()
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Read the ``FLEET_…`` variables.
+
+        Raises:
+            SettingsError: naming every variable that is unknown or has a value that cannot be used.
+        """
+        reader = _Reader(environ)
+        var = Path(environ.get("FLEET_VAR", "var")).absolute()
+        policy = Policy(
+            pool_readiness=reader.read("FLEET_POOL_READINESS", PoolReadiness, Policy.pool_readiness),
+            minimum_charge_percent=reader.read(
+                "FLEET_MINIMUM_CHARGE_PERCENT", _whole(0, 100), Policy.minimum_charge_percent
+            ),
+            clock_tolerance=reader.read("FLEET_CLOCK_TOLERANCE_S", _seconds(1, 86_400), Policy.clock_tolerance),
+            pool_loan=reader.read("FLEET_POOL_LOAN_S", _seconds(60, 31 * 86_400), Policy.pool_loan),
+            undo_window=reader.read("FLEET_UNDO_WINDOW_S", _seconds(1, 3_600), Policy.undo_window),
+            counter_idle=reader.read("FLEET_COUNTER_IDLE_S", _seconds(5, 86_400), Policy.counter_idle),
+        )
+        database_url = reader.read("FLEET_DATABASE_URL", _postgresql_url, None)
+        settings = cls(
+            var=var,
+            secret_key=reader.read("FLEET_SECRET_KEY", _long_secret, ""),
+            database_url=database_url,
+            owner_database_url=reader.read("FLEET_OWNER_DATABASE_URL", _postgresql_url, database_url),
+            demonstration=reader.read("FLEET_DEMO", _switch, cls.demonstration),
+            secure_cookies=reader.read("FLEET_SECURE_COOKIES", _switch, cls.secure_cookies),
+            trusted_proxies=reader.read("FLEET_TRUSTED_PROXIES", _whole(0, 5), cls.trusted_proxies),
+            session_hours=reader.read("FLEET_SESSION_HOURS", _whole(1, 24), cls.session_hours),
+            policy=policy,
+        )
+        reader.finish()
+        return settings
+
+
+# Read by make run, gunicorn.conf.py or the supervisor, not by the application.
+_READ_ELSEWHERE = frozenset({"FLEET_VAR", "FLEET_BIND", "FLEET_WEB_WORKERS", "FLEET_WEB_THREADS"})
+_READ_ELSEWHERE |= {"FLEET_SUPERVISOR_PID", "FLEET_SUPERVISOR_STARTED"}
+
+
+class _Reader:
+    """Collects what is wrong instead of stopping at the first."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._known = set(_READ_ELSEWHERE)
+        self._wrong: list[str] = []
+
+    def read(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        self._known.add(name)
+        text = self._environ.get(name, "")
+        if text == "":
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            self._wrong.append(f"{name}: {error}")
+            return default
+
+    def finish(self) -> None:
+        unknown = sorted(name for name in self._environ if name.startswith("FLEET_") and name not in self._known)
+        self._wrong += [f"{name}: no such setting" for name in unknown]
+        if self._wrong:
+            raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(self._wrong))
+
+
+def _switch(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError(f"must be 0 or 1, not {text!r}")
+    return text == "1"
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}, not {text!r}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(low: int, high: int) -> Callable[[str], timedelta]:
+    whole = _whole(low, high)
+    return lambda text: timedelta(seconds=whole(text))
+
+
+def _long_secret(text: str) -> str:
+    least = 32
+    if len(text) < least:
+        raise ValueError(f"must have at least {least} characters")
+    return text
+
+
+def _postgresql_url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
+        raise ValueError("must begin with postgresql://")
+    return f"postgresql+psycopg://{rest}"
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in the file ``path``, made at random the first time.
+
+    Only for state that lives under ``var``; a service on several hosts is given its secrets.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        # Exclusive creation under another name, then a link, so that a process killed while writing leaves
+        # no short secret behind and two processes agree on one.
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600, exist_ok=False)
+        fresh.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink(missing_ok=True)
+    return path.read_text(encoding="ascii")

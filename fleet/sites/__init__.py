@@ -1,0 +1,1 @@
+"""Sites from survey to live, and the docks in them."""

@@ -1,0 +1,158 @@
+"""The register of sites and docks, and the order in which a site comes live (rule 3)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fleet import audit
+from fleet.actors import Actor
+from fleet.audit import Event, Subject
+from fleet.auth.permissions import Permission, is_permitted
+from fleet.db import begins, has_word_like, row_dict
+from fleet.errors import Conflict, Forbidden
+from fleet.paging import Page, Paging
+from fleet.register import Kind
+from fleet.sites.models import Dock, Site, SiteStep
+from fleet.sites.stages import NEXT_STAGES, Stage, missing_steps
+
+SITES = Kind(Site, Subject.SITE, Event.SITE_REGISTERED, Event.SITE_CHANGED)
+DOCKS = Kind(Dock, Subject.DOCK, Event.DOCK_REGISTERED, Event.DOCK_CHANGED)
+
+_SITE_ROWS = sa.select(Site.code, Site.name, Site.kind, Site.address, Site.nte, Site.stage, Site.version)
+_DOCK_ROWS = sa.select(Dock.serial, Site.code.label("site"), Dock.bays, Dock.version).join(
+    Site, Site.id == Dock.site_id, isouter=True
+)
+
+
+def find_sites(session: Session, filters: Mapping[str, Any], paging: Paging) -> Page:
+    """Sites by ``stage``, ``nte``, ``kind`` and ``q`` (how its code or a word of its name begins), in order of code."""
+    statement = _SITE_ROWS
+    for name in ("stage", "nte", "kind"):
+        if filters.get(name) is not None:
+            statement = statement.where(getattr(Site, name) == filters[name])
+    if text := filters.get("q"):
+        statement = statement.where(named_like(text))
+    return paging.page(session, statement, [Site.code])
+
+
+def named_like(text: str) -> sa.ColumnElement[bool]:
+    """Sites whose code, or a word of whose name, begins with ``text``."""
+    return begins(Site.code, text.strip().upper()) | has_word_like(Site.name, text.strip())
+
+
+def get_site(session: Session, code: str) -> dict[str, Any]:
+    """A site as plain data.
+
+    Raises:
+        NotFound
+    """
+    return SITES.row(session, _SITE_ROWS, code)
+
+
+def get_dock(session: Session, serial: str) -> dict[str, Any]:
+    """A dock as plain data.
+
+    Raises:
+        NotFound
+    """
+    return DOCKS.row(session, _DOCK_ROWS, serial)
+
+
+def register_site(session: Session, actor: Actor, values: Mapping[str, Any], *, now: datetime) -> Site:
+    """Add a site. To record one that is past its first stage takes the right to record history.
+
+    Raises:
+        Conflict: the code is taken.
+        Forbidden: a later stage, without that right.
+    """
+    stage = values.get("stage") or Stage.CANDIDATE
+    if stage is not Stage.CANDIDATE and not is_permitted(actor, Permission.REGISTER_RECORD):
+        raise Forbidden("A new site is a candidate; to record a later stage is for administrators.", mend="admin")
+    return SITES.enlist(session, actor, Site(**{**values, "stage": stage}), now=now, stage=stage)
+
+
+def revise_site(
+    session: Session, actor: Actor, code: str, values: Mapping[str, Any], *, at_version: int | None, now: datetime
+) -> Site:
+    """Change what is written about a site. Its stage is not among it: see ``advance``."""
+    return SITES.revise(session, actor, code, values, at_version=at_version, now=now)
+
+
+def advance(
+    session: Session, actor: Actor, code: str, stage: Stage, *, note: str | None = None, now: datetime
+) -> Site:
+    """Record that a site reached its next stage (rule 3).
+
+    Raises:
+        NotFound
+        Conflict: rule 3: a step is missing, or the site is there or past it already.
+    """
+    site = SITES.lock(session, code)
+    reached = site.stage or Stage.CANDIDATE
+    if stage not in NEXT_STAGES[reached]:
+        raise _out_of_order(code, reached, stage)
+    site.stage = stage
+    session.add(SiteStep(site_id=site.id, stage=stage, at=now, actor=actor.name, note=note))
+    session.flush()
+    audit.record(
+        session, actor, Event.SITE_STAGE_REACHED, (Subject.SITE, code), at=now, stage=stage, was=reached, note=note
+    )
+    return site
+
+
+def _out_of_order(code: str, reached: Stage, wanted: Stage) -> Conflict:
+    missing = missing_steps(reached, wanted)
+    detail = (
+        f"Site {code} is {reached}; before it is {wanted} it must be {', then '.join(missing)}."
+        if missing
+        else f"Site {code} is {reached} already; it does not go back to {wanted}."
+    )
+    return Conflict(detail, rule=3, found={"stage": reached, "missing": missing}, mend="estates")
+
+
+def steps(session: Session, code: str) -> list[dict[str, Any]]:
+    """The stages a site reached, newest first."""
+    columns = (SiteStep.stage, SiteStep.at, SiteStep.actor, SiteStep.note)
+    statement = sa.select(*columns).join(Site, Site.id == SiteStep.site_id).where(Site.code == code)
+    return [row_dict(row) for row in session.execute(statement.order_by(SiteStep.id.desc()))]
+
+
+def find_docks(session: Session, filters: Mapping[str, Any], paging: Paging) -> Page:
+    """Docks by ``site`` (its code) and ``q`` (how the serial begins), in order of serial."""
+    statement = _DOCK_ROWS
+    if filters.get("site"):
+        statement = statement.where(Site.code == filters["site"])
+    if text := filters.get("q"):
+        statement = statement.where(begins(Dock.serial, text.strip().upper()))
+    return paging.page(session, statement, [Dock.serial])
+
+
+def register_dock(session: Session, actor: Actor, values: Mapping[str, Any], *, now: datetime) -> Dock:
+    """Add a dock.
+
+    Raises:
+        Conflict: the serial is taken.
+        Invalid: there is no such site.
+    """
+    row = Dock(**_dock_columns(session, values))
+    return DOCKS.enlist(session, actor, row, now=now, site=values.get("site"), bays=values.get("bays"))
+
+
+def revise_dock(
+    session: Session, actor: Actor, serial: str, values: Mapping[str, Any], *, at_version: int | None, now: datetime
+) -> Dock:
+    """Change a dock's site or number of bays."""
+    was = get_dock(session, serial)["site"]
+    columns = _dock_columns(session, values)
+    shown = {"site_id": [was, values.get("site")]}
+    return DOCKS.revise(session, actor, serial, columns, at_version=at_version, now=now, shown=shown)
+
+
+def _dock_columns(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
+    columns = dict(values)
+    if "site" in columns:
+        columns["site_id"] = SITES.id_of(session, columns.pop("site"), "site")
+    return columns

@@ -1,0 +1,31 @@
+"""Tasers as the API takes and gives them."""
+
+import marshmallow as ma
+
+from fleet.api import Identifier, ListQuery, Schema, Text, Word
+from fleet.cameras.states import Bluetooth
+from fleet.tasers.models import TaserModel
+
+
+class TaserQuery(ListQuery):
+    model = Word(TaserModel)
+    site = Identifier()
+    holder = Identifier()
+    q = ma.fields.String()
+
+
+class TaserChange(Schema):
+    sppm = Identifier(allow_none=True)
+    firmware = Text(allow_none=True)
+    bluetooth = Word(Bluetooth, allow_none=True)
+    home_site = Identifier(allow_none=True)
+    holder = Identifier(allow_none=True)
+
+
+class NewTaser(TaserChange):
+    serial = Identifier(required=True)
+    model = Word(TaserModel, required=True)
+
+
+class TaserSchema(NewTaser):
+    pass
