@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import marshmallow as ma
 from flask import Response, make_response, request
+from flask.typing import ResponseReturnValue
 from flask_smorest import Api, Blueprint
 from sqlalchemy.orm import Session
 
@@ -16,6 +17,7 @@ from fleet.clock import iso, utc_now
 from fleet.errors import PreconditionRequired, Stale
 from fleet.identifiers import canonical
 from fleet.paging import Page, Paging
+from fleet.problems import answer_to
 from fleet.web import Service, allow, caller, public, service
 
 PREFIX = "/api/v1"
@@ -203,6 +205,13 @@ class Resource:
         return tagged(self.get(session, identifier), self.out(), status)
 
 
+class ProblemApi(Api):
+    """Leaves errors to ``fleet.problems``."""
+
+    def handle_http_exception(self, error: Exception) -> ResponseReturnValue:
+        return answer_to(error)
+
+
 def description(app: Service) -> Api:
     """The API's machine-readable description, at ``/api/v1/openapi.json``, and the blueprints' register."""
     app.config.update(
@@ -212,7 +221,7 @@ def description(app: Service) -> Api:
         OPENAPI_URL_PREFIX=PREFIX,
         OPENAPI_JSON_PATH="openapi.json",
     )
-    api = Api(
+    api = ProblemApi(
         app,
         spec_kwargs={
             "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},

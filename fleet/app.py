@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from fleet import cli, embedded, health, problems
+from fleet import cli, embedded, health, pages, problems
 from fleet.api import PREFIX, description
 from fleet.audit.views import audit
 from fleet.custody.views import cameras
@@ -35,6 +35,7 @@ def create_app(settings: Settings) -> Service:
     app.gate = FleetGate()
     _configure(app, settings)
     _add_api(app)
+    pages.register(app)
     cli.register(app)
     return app
 
@@ -59,6 +60,8 @@ def _configure(app: Service, settings: Settings) -> None:
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    # Answers keep the order of their schemas' fields.
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     prepare_routes(app)
     problems.register(app)
     security_headers(app)

@@ -44,10 +44,11 @@ def record(
 
 def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Facts as JSON keeps them: instants in UTC with ``Z``, nothing that is None."""
-    return {name: _plain(value) for name, value in facts.items() if value is not None}
+    return {name: as_json(value) for name, value in facts.items() if value is not None}
 
 
-def _plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """A value as JSON keeps it: instants in UTC with ``Z``."""
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, date):
@@ -58,7 +59,7 @@ def _plain(value: Any) -> Any:
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """What differs: field → [was, is], as ``record`` wants it for a change."""
     return {
-        name: [_plain(before[name]), _plain(value)] for name, value in after.items() if before.get(name) != value
+        name: [as_json(before[name]), as_json(value)] for name, value in after.items() if before.get(name) != value
     }
 
 

@@ -104,12 +104,12 @@ def _require_clear(
     for block in in_the_way:
         audit.record(
             session, actor, Event.RULE_OVERRIDDEN, (Subject.CAMERA, camera.serial), at=now, officer=officer.collar,
-            rule=block.rule, found=block.found, reason=override_reason,
+            rule=block.rule, found=audit.plain(block.found), reason=override_reason,
         )
 
 
 def _refusal(camera: Camera, officer: Person, block: Block) -> Conflict:
-    found = audit.plain(block.found)
+    found = {name: audit.as_json(value) for name, value in block.found.items()}
     if block.rule == 4:  # noqa: PLR2004 - the rule's number in the domain
         # An untrained officer who asked for a camera is something a supervisor will want to read about.
         evidence = Evidence(Event.ISSUE_REFUSED, Subject.CAMERA, camera.serial, officer.collar)

@@ -1,0 +1,15 @@
+"""The pages that people use. They are the top layer: a page may show what several domains know.
+
+Pages say permission, form, call, template; rules live in the domains' services.
+"""
+
+from fleet.pages import accounts, audit, cameras, counter, front, me, people, sign_in, sites, tasers
+from fleet.web import Service
+
+_BLUEPRINTS = [module.pages for module in (front, counter, cameras, people, sites, tasers, audit, accounts, sign_in, me)]
+
+
+def register(app: Service) -> None:
+    """Add every page."""
+    for blueprint in _BLUEPRINTS:
+        app.register_blueprint(blueprint)

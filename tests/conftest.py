@@ -1,0 +1,132 @@
+"""Everything runs against a real PostgreSQL, the one that ``make run`` uses, started once for all tests.
+
+Tests share one register and keep out of each other's way by using identifiers of their own (``tests.factories``).
+A test that must count everything asks for ``empty`` and gets a register to itself.
+"""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from fleet import embedded, migrate
+from fleet.actors import Role, command_line
+from fleet.app import create_app
+from fleet.auth import accounts
+from fleet.settings import Settings
+from fleet.web import Service
+from tests.factories import Factory
+from tests.live import LiveServer
+
+TESTER = command_line("tests")
+
+
+@pytest.fixture(scope="session")
+def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that ``var/`` is in production."""
+    return tmp_path_factory.mktemp("fleet") / "var"
+
+
+@pytest.fixture(scope="session")
+def postgres(var: Path) -> Iterator[embedded.Databases]:
+    """A running PostgreSQL with an empty, current structure."""
+    with embedded.running(var) as databases:
+        migrate.upgrade(databases.owner)
+        yield databases
+
+
+def settings_for(databases: embedded.Databases, var: Path, **more: Any) -> Settings:
+    """Settings for a service on these databases."""
+    return Settings(
+        var=var,
+        secret_key=secrets.token_urlsafe(48),
+        database_url=databases.application,
+        owner_database_url=databases.owner,
+        **more,
+    )
+
+
+@pytest.fixture(scope="session")
+def app(postgres: embedded.Databases, var: Path) -> Iterator[Service]:
+    """The service in this process, over the shared register."""
+    application = create_app(settings_for(postgres, var))
+    application.config.update(WTF_CSRF_ENABLED=False)
+    yield application
+    application.database.dispose()
+
+
+@pytest.fixture
+def empty(postgres: embedded.Databases, var: Path) -> Iterator[Service]:
+    """The service over a register of its own, empty and current."""
+    name = f"empty_{secrets.token_hex(4)}"
+    owner = sa.make_url(postgres.owner)
+    with psycopg.connect(_plain(owner), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    urls = [sa.make_url(url).set(database=name).render_as_string(False) for url in (postgres.application, postgres.owner)]
+    migrate.upgrade(urls[1])
+    application = create_app(settings_for(embedded.Databases(*urls), var))
+    application.config.update(WTF_CSRF_ENABLED=False)
+    yield application
+    application.database.dispose()
+    with psycopg.connect(_plain(owner), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _plain(url: sa.URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(False)
+
+
+@dataclass
+class Api:
+    """The HTTP API as one role sees it, in this process."""
+
+    client: FlaskClient
+    token: str
+    prefix: str = "/api/v1"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, method: str, path: str, json: Any = None, **headers: str) -> TestResponse:
+        """Send a request; ``headers`` with underscores for hyphens."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"Authorization": f"Bearer {self.token}"} | named
+        return self.client.open(self.prefix + path, method=method, json=json, headers=sent)
+
+
+def new_token(app: Service, role: Role) -> str:
+    """A new bearer token of a role."""
+    name = f"{role}-{secrets.token_hex(4)}"
+    now, lasts = datetime.now(UTC), timedelta(hours=2)
+    with app.database.transaction() as session:
+        return accounts.create_token(session, TESTER, name=name, role=role, lasts=lasts, now=now)
+
+
+def api_of(app: Service, role: Role = Role.ADMIN) -> Api:
+    """The API of ``app`` for a new token of ``role``."""
+    return Api(app.test_client(), new_token(app, role))
+
+
+@pytest.fixture
+def api(app: Service) -> Api:
+    """The API for an administrator."""
+    return api_of(app)
+
+
+@pytest.fixture
+def make(app: Service) -> Factory:
+    """Makes officers, cameras and all else in the shared register."""
+    return Factory(app.database)
+
+
+@pytest.fixture(scope="session")
+def live(postgres: embedded.Databases, var: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """The service as gunicorn serves it, several processes of several threads, over the shared register."""
+    with LiveServer(postgres, var, tmp_path_factory.mktemp("live")) as server:
+        yield server
