@@ -131,8 +131,15 @@ class Register(Protocol):
 
 class Revise(Protocol):
     def __call__(
-        self, session: Session, actor: Actor, identifier: str, values: Mapping[str, Any], /, *,
-        at_version: int | None, now: datetime,
+        self,
+        session: Session,
+        actor: Actor,
+        identifier: str,
+        values: Mapping[str, Any],
+        /,
+        *,
+        at_version: int | None,
+        now: datetime,
     ) -> Any: ...
 
 

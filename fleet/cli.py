@@ -1,10 +1,7 @@
 """The command line: ``flask --app wsgi …``."""
 
 import getpass
-import os
-import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import cast
 
 import click
@@ -15,7 +12,6 @@ from fleet import migrate
 from fleet.actors import Actor, Role, command_line
 from fleet.auth import accounts
 from fleet.clock import utc_now
-from fleet.errors import FleetError
 from fleet.identifiers import canonical
 from fleet.web import Service
 

@@ -42,7 +42,8 @@ class Base(DeclarativeBase):
 
 def words(enum: type[StrEnum], *, checked: bool = True) -> sa.Enum:
     """A column type for an enum: its words as text, checked by the database unless the enum grows with every version
-    and the table is too large to be checked anew each time."""
+    and the table is too large to be checked anew each time.
+    """
     return sa.Enum(
         enum,
         native_enum=False,

@@ -1,6 +1,5 @@
 """What a load balancer and a monitoring system ask."""
 
-import sqlalchemy as sa
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 

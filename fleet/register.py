@@ -112,8 +112,15 @@ class Kind(Generic[R]):
         return row
 
     def revise(
-        self, session: Session, actor: Actor, identifier: str, values: Mapping[str, Any], *, at_version: int | None,
-        now: datetime, shown: Mapping[str, Any] | None = None,
+        self,
+        session: Session,
+        actor: Actor,
+        identifier: str,
+        values: Mapping[str, Any],
+        *,
+        at_version: int | None,
+        now: datetime,
+        shown: Mapping[str, Any] | None = None,
     ) -> R:
         """Set the columns in ``values`` and log what differs; nothing differs, nothing happens.
 

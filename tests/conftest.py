@@ -70,7 +70,9 @@ def empty(postgres: embedded.Databases, var: Path) -> Iterator[Service]:
     owner = sa.make_url(postgres.owner)
     with psycopg.connect(_plain(owner), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    urls = [sa.make_url(url).set(database=name).render_as_string(False) for url in (postgres.application, postgres.owner)]
+    urls = [
+        sa.make_url(url).set(database=name).render_as_string(False) for url in (postgres.application, postgres.owner)
+    ]
     migrate.upgrade(urls[1])
     application = create_app(settings_for(embedded.Databases(*urls), var))
     application.config.update(WTF_CSRF_ENABLED=False)

@@ -58,9 +58,7 @@ def as_json(value: Any) -> Any:
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """What differs: field → [was, is], as ``record`` wants it for a change."""
-    return {
-        name: [as_json(before[name]), as_json(value)] for name, value in after.items() if before.get(name) != value
-    }
+    return {name: [as_json(before[name]), as_json(value)] for name, value in after.items() if before.get(name) != value}
 
 
 @dataclass(frozen=True)

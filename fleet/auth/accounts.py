@@ -18,9 +18,7 @@ LONGEST_NAME = 100
 MACHINES = frozenset({Role.DOCK, Role.STATION})
 
 
-def create(
-    session: Session, actor: Actor, *, name: str, role: Role, collar: str | None = None, now: datetime
-) -> str:
+def create(session: Session, actor: Actor, *, name: str, role: Role, collar: str | None = None, now: datetime) -> str:
     """Make a sign-in and answer its one-time password, which is good for a week.
 
     Raises:

@@ -12,7 +12,7 @@ from fleet.actors import Actor, Role
 from fleet.audit import Event, Subject
 from fleet.auth import secret
 from fleet.auth.models import Account, ApiToken, FailedSignIn, WebSession
-from fleet.auth.permissions import Permission, ROLE_PERMISSIONS
+from fleet.auth.permissions import ROLE_PERMISSIONS, Permission
 from fleet.errors import Forbidden, TooMany, Unauthenticated
 
 _WINDOW = timedelta(minutes=15)

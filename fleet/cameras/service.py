@@ -60,4 +60,6 @@ def record_report(session: Session, camera: Camera, said: Mapping[str, Any], *, 
     """
     values = {**said, "camera_id": camera.id, "last_seen_at": now}
     changed = {name: value for name, value in values.items() if name != "camera_id"}
-    session.execute(insert(CameraReport).values(values).on_conflict_do_update(index_elements=["camera_id"], set_=changed))
+    session.execute(
+        insert(CameraReport).values(values).on_conflict_do_update(index_elements=["camera_id"], set_=changed)
+    )

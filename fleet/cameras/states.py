@@ -63,7 +63,9 @@ NEXT_CUSTODY: dict[Custody, frozenset[Custody]] = {
     Custody.IN_STOCK: frozenset(
         {Custody.ISSUED, Custody.QUARANTINED, Custody.HELD, Custody.MISSING, Custody.REPAIR, Custody.RETIRED}
     ),
-    Custody.ISSUED: frozenset({Custody.RETURNING, Custody.IN_STOCK, Custody.QUARANTINED, Custody.HELD, Custody.MISSING}),
+    Custody.ISSUED: frozenset(
+        {Custody.RETURNING, Custody.IN_STOCK, Custody.QUARANTINED, Custody.HELD, Custody.MISSING}
+    ),
     Custody.RETURNING: frozenset(
         {Custody.IN_STOCK, Custody.ISSUED, Custody.QUARANTINED, Custody.HELD, Custody.MISSING}
     ),

@@ -104,7 +104,12 @@ SORTS: dict[str, list[sa.ColumnElement[Any]]] = {
 
 
 def find(
-    session: Session, filters: Mapping[str, Any], paging: Paging, *, now: datetime, sort: str = "serial",
+    session: Session,
+    filters: Mapping[str, Any],
+    paging: Paging,
+    *,
+    now: datetime,
+    sort: str = "serial",
     descending: bool = False,
 ) -> Page:
     """Cameras by the filters of ``conditions``, in the order of one of ``SORTS``."""
@@ -213,8 +218,13 @@ def held_before(session: Session, collar: str, paging: Paging) -> Page:
     """
     officer = PEOPLE.get(session, collar)
     statement = sa.select(
-        Camera.serial, Camera.model, Allocation.kind, Allocation.issued_at, Allocation.returned_at,
-        Allocation.condition, Allocation.note,
+        Camera.serial,
+        Camera.model,
+        Allocation.kind,
+        Allocation.issued_at,
+        Allocation.returned_at,
+        Allocation.condition,
+        Allocation.note,
     ).join(Camera, Camera.id == Allocation.camera_id)
     return paging.newest_first(session, statement.where(Allocation.person_id == officer.id), Allocation.id)
 

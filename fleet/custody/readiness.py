@@ -83,7 +83,9 @@ def _custody_blocks(standing: Standing) -> Iterator[Block]:
 
 def _site_blocks(standing: Standing) -> Iterator[Block]:
     if not allows_cameras(standing.stage):
-        what = f"{standing.serial} belongs to site {standing.site}, which is {standing.stage}: its docks are not fitted."
+        what = (
+            f"{standing.serial} belongs to site {standing.site}, which is {standing.stage}: its docks are not fitted."
+        )
         yield Block(3, what, "estates", {"site": standing.site, "stage": str(standing.stage)}, can_override=True)
 
 

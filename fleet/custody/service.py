@@ -90,8 +90,13 @@ def _training_blocks(officer: Person, now: datetime) -> list[Block]:
 
 
 def _require_clear(
-    session: Session, actor: Actor, camera: Camera, officer: Person, in_the_way: list[Block],
-    override_reason: str | None, now: datetime,
+    session: Session,
+    actor: Actor,
+    camera: Camera,
+    officer: Person,
+    in_the_way: list[Block],
+    override_reason: str | None,
+    now: datetime,
 ) -> None:
     """Refuse with the first block; or log which were overridden, by whom and why."""
     if override_reason is not None:
@@ -103,8 +108,15 @@ def _require_clear(
         raise _refusal(camera, officer, standing[0])
     for block in in_the_way:
         audit.record(
-            session, actor, Event.RULE_OVERRIDDEN, (Subject.CAMERA, camera.serial), at=now, officer=officer.collar,
-            rule=block.rule, found=audit.plain(block.found), reason=override_reason,
+            session,
+            actor,
+            Event.RULE_OVERRIDDEN,
+            (Subject.CAMERA, camera.serial),
+            at=now,
+            officer=officer.collar,
+            rule=block.rule,
+            found=audit.plain(block.found),
+            reason=override_reason,
         )
 
 
@@ -120,7 +132,7 @@ def _refusal(camera: Camera, officer: Person, block: Block) -> Conflict:
 def _require_free_hands(session: Session, officer: Person, kind: IssueKind) -> None:
     """One personal camera and one loan at most; and no personal camera while a loan is out (rule 7)."""
     for held in open_allocations(session, officer):
-        if held.kind is kind or held.active and kind is IssueKind.PERSONAL:
+        if held.kind is kind or (held.active and kind is IssueKind.PERSONAL):
             what = f"{officer.collar} already has {held.camera.serial} ({held.kind})."
             found = {"camera": held.camera.serial, "kind": str(held.kind)}
             raise AlreadyHolds(what, rule=7, found=found, mend="the officer, by returning it")
@@ -133,20 +145,40 @@ def open_allocations(session: Session, officer: Person) -> list[Allocation]:
 
 
 def _hand_over(
-    session: Session, actor: Actor, camera: Camera, officer: Person, kind: IssueKind, due_back: datetime | None,
-    event: Event, *, now: datetime, continues: Allocation | None = None,
+    session: Session,
+    actor: Actor,
+    camera: Camera,
+    officer: Person,
+    kind: IssueKind,
+    due_back: datetime | None,
+    event: Event,
+    *,
+    now: datetime,
+    continues: Allocation | None = None,
 ) -> Allocation:
     _rest_active(session, officer)
     allocation = Allocation(
-        camera=camera, person=officer, kind=kind, issued_at=now, due_back=due_back, active=True,
+        camera=camera,
+        person=officer,
+        kind=kind,
+        issued_at=now,
+        due_back=due_back,
+        active=True,
         continues_id=continues.id if continues else None,
     )
     _move(camera, Custody.ISSUED, now)
     session.add(allocation)
     session.flush()
     audit.record(
-        session, actor, event, (Subject.CAMERA, camera.serial), at=now, officer=officer.collar, kind=kind,
-        due_back=due_back, allocation=allocation.id,
+        session,
+        actor,
+        event,
+        (Subject.CAMERA, camera.serial),
+        at=now,
+        officer=officer.collar,
+        kind=kind,
+        due_back=due_back,
+        allocation=allocation.id,
     )
     return allocation
 
@@ -179,8 +211,14 @@ def standing_of(session: Session, camera: Camera) -> Standing:
     )
     row = session.execute(
         sa.select(
-            holder.label("holder"), Site.code, Site.stage, CameraReport.battery_percent, CameraReport.clock_offset_s,
-            CameraReport.fault, CameraReport.unoffloaded, CameraReport.last_seen_at,
+            holder.label("holder"),
+            Site.code,
+            Site.stage,
+            CameraReport.battery_percent,
+            CameraReport.clock_offset_s,
+            CameraReport.fault,
+            CameraReport.unoffloaded,
+            CameraReport.last_seen_at,
         )
         .select_from(Camera)
         .join(Dock, Dock.id == Camera.home_dock_id, isouter=True)
@@ -195,7 +233,13 @@ def standing_of(session: Session, camera: Camera) -> Standing:
 
 
 def take_back(
-    session: Session, actor: Actor, serial: str, condition: Condition, *, note: str | None = None, policy: Policy,
+    session: Session,
+    actor: Actor,
+    serial: str,
+    condition: Condition,
+    *,
+    note: str | None = None,
+    policy: Policy,
     now: datetime,
 ) -> Allocation:
     """Take a camera back from whoever has it; a faulty one is quarantined (rule 8).
@@ -212,8 +256,16 @@ def take_back(
     to = after_return(condition is Condition.GOOD, allocation.kind, _has_reported(session, camera), policy)
     _close(session, camera, allocation, condition, note, to, now)
     audit.record(
-        session, actor, Event.CAMERA_RETURNED, (Subject.CAMERA, serial), at=now, officer=allocation.person.collar,
-        condition=condition, note=note, custody=to, allocation=allocation.id,
+        session,
+        actor,
+        Event.CAMERA_RETURNED,
+        (Subject.CAMERA, serial),
+        at=now,
+        officer=allocation.person.collar,
+        condition=condition,
+        note=note,
+        custody=to,
+        allocation=allocation.id,
     )
     return allocation
 
@@ -230,7 +282,12 @@ def _has_reported(session: Session, camera: Camera) -> bool:
 
 
 def _close(
-    session: Session, camera: Camera, allocation: Allocation, condition: Condition, note: str | None, to: Custody,
+    session: Session,
+    camera: Camera,
+    allocation: Allocation,
+    condition: Condition,
+    note: str | None,
+    to: Custody,
     now: datetime,
 ) -> None:
     _move(camera, to, now)
@@ -268,7 +325,12 @@ def undo_issue(session: Session, actor: Actor, allocation_id: int, *, policy: Po
         raise HistoryStands(f"{camera.serial} was returned since; there is nothing to undo.", rule=9)
     _close(session, camera, allocation, Condition.GOOD, "issue undone", Custody.IN_STOCK, now)
     audit.record(
-        session, actor, Event.ISSUE_UNDONE, (Subject.CAMERA, camera.serial), at=now, officer=allocation.person.collar,
+        session,
+        actor,
+        Event.ISSUE_UNDONE,
+        (Subject.CAMERA, camera.serial),
+        at=now,
+        officer=allocation.person.collar,
         allocation=allocation.id,
     )
     return allocation
@@ -291,14 +353,23 @@ def undo_return(session: Session, actor: Actor, allocation_id: int, *, policy: P
     if camera.custody is Custody.QUARANTINED:
         _move(camera, Custody.IN_STOCK, now)
     return _hand_over(
-        session, actor, camera, officer, allocation.kind, allocation.due_back, Event.RETURN_UNDONE, now=now,
+        session,
+        actor,
+        camera,
+        officer,
+        allocation.kind,
+        allocation.due_back,
+        Event.RETURN_UNDONE,
+        now=now,
         continues=allocation,
     )
 
 
 def _lock_allocation(session: Session, allocation_id: int) -> tuple[Camera, Allocation]:
     serial = session.scalars(
-        sa.select(Camera.serial).join(Allocation, Allocation.camera_id == Camera.id).where(Allocation.id == allocation_id)
+        sa.select(Camera.serial)
+        .join(Allocation, Allocation.camera_id == Camera.id)
+        .where(Allocation.id == allocation_id)
     ).one_or_none()
     if serial is None:
         raise HistoryStands("There is nothing to undo.", rule=9)
@@ -329,9 +400,7 @@ BY_HAND: frozenset[tuple[Custody, Custody]] = frozenset(
 )
 
 
-def move(
-    session: Session, actor: Actor, serial: str, to: Custody, *, note: str | None = None, now: datetime
-) -> Camera:
+def move(session: Session, actor: Actor, serial: str, to: Custody, *, note: str | None = None, now: datetime) -> Camera:
     """Change the custody of a camera that nobody has: into quarantine and out, to repair and back.
 
     Raises:
@@ -349,9 +418,7 @@ def move(
         raise HistoryStands(what, rule=9, found={"custody": str(was), "possible": able})
     _move(camera, to, now)
     session.flush()
-    audit.record(
-        session, actor, Event.CAMERA_MOVED, (Subject.CAMERA, serial), at=now, custody=[was, to], note=note
-    )
+    audit.record(session, actor, Event.CAMERA_MOVED, (Subject.CAMERA, serial), at=now, custody=[was, to], note=note)
     return camera
 
 

@@ -6,7 +6,9 @@ Pages say permission, form, call, template; rules live in the domains' services.
 from fleet.pages import accounts, audit, cameras, counter, front, me, people, sign_in, sites, tasers
 from fleet.web import Service
 
-_BLUEPRINTS = [module.pages for module in (front, counter, cameras, people, sites, tasers, audit, accounts, sign_in, me)]
+_BLUEPRINTS = [
+    module.pages for module in (front, counter, cameras, people, sites, tasers, audit, accounts, sign_in, me)
+]
 
 
 def register(app: Service) -> None:

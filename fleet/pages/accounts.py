@@ -2,4 +2,4 @@
 
 from flask import Blueprint
 
-pages = Blueprint("accounts", __name__)
+pages = Blueprint("accounts_pages", __name__)

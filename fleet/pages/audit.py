@@ -2,4 +2,4 @@
 
 from flask import Blueprint
 
-pages = Blueprint("audit", __name__)
+pages = Blueprint("audit_pages", __name__)

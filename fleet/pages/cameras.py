@@ -2,4 +2,4 @@
 
 from flask import Blueprint
 
-pages = Blueprint("cameras", __name__)
+pages = Blueprint("cameras_pages", __name__)

@@ -2,4 +2,4 @@
 
 from flask import Blueprint
 
-pages = Blueprint("counter", __name__)
+pages = Blueprint("counter_pages", __name__)

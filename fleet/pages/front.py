@@ -2,4 +2,4 @@
 
 from flask import Blueprint
 
-pages = Blueprint("front", __name__)
+pages = Blueprint("front_pages", __name__)

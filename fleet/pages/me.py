@@ -2,4 +2,4 @@
 
 from flask import Blueprint
 
-pages = Blueprint("me", __name__)
+pages = Blueprint("me_pages", __name__)

@@ -2,4 +2,4 @@
 
 from flask import Blueprint
 
-pages = Blueprint("people", __name__)
+pages = Blueprint("people_pages", __name__)

@@ -2,4 +2,4 @@
 
 from flask import Blueprint
 
-pages = Blueprint("sign_in", __name__)
+pages = Blueprint("sign_in_pages", __name__)

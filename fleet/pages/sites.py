@@ -2,4 +2,4 @@
 
 from flask import Blueprint
 
-pages = Blueprint("sites", __name__)
+pages = Blueprint("sites_pages", __name__)

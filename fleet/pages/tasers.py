@@ -2,4 +2,4 @@
 
 from flask import Blueprint
 
-pages = Blueprint("tasers", __name__)
+pages = Blueprint("tasers_pages", __name__)

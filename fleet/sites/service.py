@@ -81,9 +81,7 @@ def revise_site(
     return SITES.revise(session, actor, code, values, at_version=at_version, now=now)
 
 
-def advance(
-    session: Session, actor: Actor, code: str, stage: Stage, *, note: str | None = None, now: datetime
-) -> Site:
+def advance(session: Session, actor: Actor, code: str, stage: Stage, *, note: str | None = None, now: datetime) -> Site:
     """Record that a site reached its next stage (rule 3).
 
     Raises:

@@ -450,9 +450,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_camera_firmware_serial"), "camera", ["firmware", "serial"], unique=False)
     op.create_index(op.f("ix_camera_home_dock_id"), "camera", ["home_dock_id"], unique=False)
     op.create_index(op.f("ix_camera_model_use_serial"), "camera", ["model", "use", "serial"], unique=False)
-    op.create_index(
-        "ix_camera_serial_reversed", "camera", [sa.literal_column('reverse(serial)')], unique=False
-    )
+    op.create_index("ix_camera_serial_reversed", "camera", [sa.literal_column("reverse(serial)")], unique=False)
     op.create_table(
         "taser",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
