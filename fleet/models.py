@@ -4,9 +4,10 @@ from fleet.audit import models as audit
 from fleet.auth import models as auth
 from fleet.cameras import models as cameras
 from fleet.custody import models as custody
+from fleet.demonstration import DemonstrationPart
 from fleet.idempotency import IdempotencyKey
 from fleet.people import models as people
 from fleet.sites import models as sites
 from fleet.tasers import models as tasers
 
-__all__ = ["IdempotencyKey", "audit", "auth", "cameras", "custody", "people", "sites", "tasers"]
+__all__ = ["DemonstrationPart", "IdempotencyKey", "audit", "auth", "cameras", "custody", "people", "sites", "tasers"]

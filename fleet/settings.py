@@ -153,18 +153,18 @@ def _postgresql_url(text: str) -> str:
     return f"postgresql+psycopg://{rest}"
 
 
-def kept_secret(path: Path) -> str:
-    """The secret in the file ``path``, made at random the first time.
+def kept_secret(path: Path, *, length: int = 48) -> str:
+    """The secret in the file ``path``, made of ``length`` random bytes the first time.
 
     Only for state that lives under ``var``; a service on several hosts is given its secrets.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Written under another name, then linked, so that a process killed while writing leaves no short secret behind, and
+    # two processes agree on one.
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    fresh.touch(mode=0o600, exist_ok=False)
     try:
-        # Exclusive creation under another name, then a link, so that a process killed while writing leaves
-        # no short secret behind and two processes agree on one.
-        fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        fresh.touch(mode=0o600, exist_ok=False)
-        fresh.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        fresh.write_text(secrets.token_urlsafe(length), encoding="ascii")
         path.hardlink_to(fresh)
     except FileExistsError:
         pass

@@ -26,6 +26,7 @@ GRANT USAGE ON SCHEMA public TO fleet_application;
 GRANT SELECT, INSERT, UPDATE ON account, api_token, camera, camera_report, dock, idempotency_key, person, site, taser, team
     TO fleet_application;
 GRANT SELECT, INSERT, UPDATE, DELETE ON failed_sign_in, web_session TO fleet_application;
+GRANT SELECT, INSERT, UPDATE ON demonstration_part TO fleet_application;
 GRANT DELETE ON idempotency_key TO fleet_application;
 GRANT SELECT, INSERT ON audit_entry, site_step, allocation TO fleet_application;
 GRANT UPDATE (active, returned_at, condition, note, due_back) ON allocation TO fleet_application;
@@ -573,11 +574,18 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_camera_report_dock_id"), "camera_report", ["dock_id"], unique=False)
 
+    op.create_table(
+        "demonstration_part",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_demonstration_part")),
+    )
+
     op.execute(RIGHTS)
     op.execute(HISTORY_STANDS)
 
 
 def downgrade() -> None:
     tables = "camera_report, allocation, taser, camera, web_session, site_step, person, dock, team, site"
-    op.execute(f"DROP TABLE {tables}, idempotency_key, failed_sign_in, audit_entry, api_token, account")
+    op.execute(f"DROP TABLE {tables}, idempotency_key, failed_sign_in, audit_entry, api_token, account, demonstration_part")
     op.execute("DROP FUNCTION keep_closed_allocation, keep_log")

@@ -1,0 +1,252 @@
+"""A made-up force with the real one's figures: 4,390 cameras, the officers who have them, sites, docks, Tasers.
+
+Everything is computed from the figures and an index, so every installation shows the same force; only dates are
+relative to the day of loading, so that training and loans are as current as on the first day. It is loaded in parts,
+each once: a later version adds its new parts to a register that somebody has been using.
+
+Source of the figures: ¶5 (1,617 Body 2 of which 1,250 issued; 263 Flex 2 of which 230) and ¶7 (2,400 and 110 more).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from fleet import audit
+from fleet.actors import Actor, Role
+from fleet.audit import Event, Subject
+from fleet.auth import secret
+from fleet.auth.models import Account
+from fleet.db import Base
+
+Row = dict[str, str]
+ACTOR = Actor("demonstration", trusted=True)
+
+BODY_2_BOUGHT, BODY_2_ISSUED = 1_617, 1_250
+FLEX_2_BOUGHT, FLEX_2_ISSUED = 263, 230
+PHASE_2_BODY_2, PHASE_2_FLEX_2 = 2_400, 110
+
+# Officers beside the holders: those whom the second phase is for, by function.
+_PHASE_2_OFFICERS = {"neighbourhood": 1_420, "traffic": 310, "force-support": 390, "other": 280}
+_BAYS = 6
+_X2, _X26 = 300, 160
+
+# Code, name, kind, stage, night-time economy. Phase 1 is live; phase 2 is on its way.
+_SITES = [
+    ("ASH", "Ashcombe Street", "police station", "live", True),
+    ("BEL", "Belgrave Wharf", "police station", "live", True),
+    ("CAS", "Castle Gate", "police station", "live", True),
+    ("DRA", "Drayton Road", "police station", "live", False),
+    ("ELM", "Elmhurst", "police station", "live", False),
+    ("FOR", "Forge Lane", "firearms base", "live", False),
+    ("GRE", "Greenhill", "police station", "live", False),
+    ("HOL", "Hollin Bank", "police station", "live", False),
+    ("KIN", "Kingsford Park", "headquarters", "live", False),
+    ("LOC", "Lockside", "police station", "live", True),
+    ("MIL", "Millgate", "police station", "live", False),
+    ("NOR", "Northfold", "police station", "live", False),
+    ("OAK", "Oakley Cross", "neighbourhood office", "accepted", False),
+    ("PEN", "Pennine House", "traffic base", "accepted", False),
+    ("QUA", "Quarry Hill", "neighbourhood office", "docks_fitted", True),
+    ("RIV", "Riverside", "neighbourhood office", "docks_fitted", True),
+    ("SAL", "Salter Row", "neighbourhood office", "space_confirmed", False),
+    ("TAN", "Tannery Yard", "force support base", "space_confirmed", False),
+    ("UPT", "Upton Green", "neighbourhood office", "network_ready", False),
+    ("VIC", "Victoria Square", "neighbourhood office", "network_ready", True),
+    ("WHA", "Wharfedale", "neighbourhood office", "network_upgrade", False),
+    ("YAR", "Yarrow Street", "neighbourhood office", "network_upgrade", False),
+    ("ALD", "Aldergate", "neighbourhood office", "surveyed", True),
+    ("BRO", "Brook End", "neighbourhood office", "surveyed", False),
+    ("COP", "Copse Lane", "neighbourhood office", "candidate", False),
+    ("DEN", "Denholme", "neighbourhood office", "candidate", False),
+]
+_LIVE = [code for code, _, _, stage, _ in _SITES if stage == "live"]
+_FIREARMS_BASE = "FOR"
+
+
+def sites(_today: date) -> Iterator[Row]:
+    """The force's sites."""
+    for number, (code, name, kind, stage, nte) in enumerate(_SITES, 1):
+        address = f"{number * 7 % 90 + 1} {name.split()[0]} Way"
+        nights = "yes" if nte else "no"
+        yield {"code": code, "name": name, "kind": kind, "address": address, "nte": nights, "stage": stage}
+
+
+def docks(_today: date) -> Iterator[Row]:
+    """Six-bay docks, enough for every camera of phase 1, spread over the live sites; one-bay docks elsewhere."""
+    for number in range(_docks_needed()):
+        yield {"serial": _dock(number), "site": _LIVE[number % len(_LIVE)], "bays": str(_BAYS)}
+    fitted = [code for code, _, _, stage, _ in _SITES if stage in {"accepted", "docks_fitted"}]
+    for number, code in enumerate(fitted):
+        yield {"serial": f"DK1{number:05d}", "site": code, "bays": "1"}
+
+
+def _docks_needed() -> int:
+    return -(-(BODY_2_BOUGHT + FLEX_2_BOUGHT) // _BAYS)
+
+
+def _dock(number: int) -> str:
+    return f"DK6{number:05d}"
+
+
+def people(today: date) -> Iterator[Row]:
+    """Officers, by collar number alone: who holds a camera first, then those whom phase 2 is for."""
+    for number in range(BODY_2_ISSUED):
+        # The same arithmetic as the cameras' home docks, so that an officer's camera docks where they work.
+        site = _LIVE[number // _BAYS % len(_LIVE)]
+        yield _officer(_response(number), f"Response {site} {'ABCDE'[number % 5]}", "response", site, number, today)
+    for number in range(FLEX_2_ISSUED + 30):
+        team = f"Firearms {number % 6 + 1}"
+        yield _officer(_firearms(number), team, "firearms", _FIREARMS_BASE, number, today)
+    start = 20_000
+    for function, many in _PHASE_2_OFFICERS.items():
+        for number in range(many):
+            site = _SITES[number % len(_SITES)][0]
+            team = f"{function.replace('-', ' ').capitalize()} {site}"
+            yield _officer(str(start + number), team, function, site, number, today)
+        start += 2_000
+
+
+def _response(number: int) -> str:
+    return str(10_000 + number)
+
+
+def _firearms(number: int) -> str:
+    return str(15_000 + number)
+
+
+def _officer(collar: str, team: str, function: str, site: str, number: int, today: date) -> Row:
+    # Two in a hundred have let their training lapse; the rest run out over two years.
+    days = -(number % 60) - 1 if number % 50 == 49 else 20 + number * 37 % 700
+    until = (today + timedelta(days=days)).isoformat()
+    return {
+        "collar": collar, "name": "", "team": team, "function": function, "site": site, "trained_until": until
+    }  # fmt: skip
+
+
+def cameras(_today: date) -> Iterator[Row]:
+    """The fleet: phase 1 with its holders, phase 2 in reserve."""
+    for number in range(BODY_2_BOUGHT):
+        holder = _response(number) if number < BODY_2_ISSUED else ""
+        yield _camera("X81", number, "body-2", "1", number // _BAYS, holder)
+    for number in range(FLEX_2_BOUGHT):
+        holder = _firearms(number) if number < FLEX_2_ISSUED else ""
+        yield _camera("X78", number, "flex-2", "1", (BODY_2_BOUGHT + number) // _BAYS, holder)
+    for number in range(PHASE_2_BODY_2):
+        yield _camera("X83", number, "body-2", "2", None, "")
+    for number in range(PHASE_2_FLEX_2):
+        yield _camera("X79", number, "flex-2", "2", None, "")
+
+
+def _camera(prefix: str, number: int, model: str, phase: str, dock: int | None, holder: str) -> Row:
+    # A serial is opaque: the digits are scattered so that neighbours on a shelf do not look alike.
+    serial = f"{prefix}{(number * 7_919 + 104_729) % 1_000_000:06d}"
+    upgraded = phase == "2" or number % 5 == 0
+    return {
+        "serial": serial,
+        "asset_tag": f"BWV{prefix[1:]}{number + 1:04d}",
+        "model": model,
+        "use": "personal" if holder else "reserve",
+        "phase": phase,
+        "home_dock": "" if dock is None else _dock(dock),
+        "firmware": "1.11.4" if upgraded else "1.9.18",
+        "encryption": "aes256" if phase == "2" else "aes128" if upgraded else "none",
+        "bluetooth": "secure-connections" if phase == "2" else "legacy",
+        "custody": "issued" if holder else _unissued(number) if phase == "1" else "in_stock",
+        "holder": holder,
+        "due_back": "",
+    }
+
+
+def _unissued(number: int) -> str:
+    return {1: "quarantined", 2: "repair"}.get(number % 90, "in_stock")
+
+
+def tasers(_today: date) -> Iterator[Row]:
+    """X2s of the firearms and response officers, and the X26s that they replace."""
+    for number in range(_X2):
+        holder = _firearms(number) if number < FLEX_2_ISSUED else _response(number * 3)
+        site = _FIREARMS_BASE if number < FLEX_2_ISSUED else _LIVE[number * 3 // _BAYS % len(_LIVE)]
+        yield _taser(f"X29{number * 6_007 % 100_000:05d}", "x2", f"SP{number * 3_001 % 100_000:05d}", site, holder)
+    for number in range(_X26):
+        yield _taser(f"X00{number * 4_001 % 100_000:05d}", "x26", "", _LIVE[number % len(_LIVE)], "")
+
+
+def _taser(serial: str, model: str, sppm: str, site: str, holder: str) -> Row:
+    bluetooth = "legacy" if sppm else ""
+    return {
+        "serial": serial, "model": model, "sppm": sppm, "firmware": "4.028" if sppm else "",
+        "bluetooth": bluetooth, "home_site": site, "holder": holder,
+    }  # fmt: skip
+
+
+class DemonstrationPart(Base):
+    """A part of the demonstration that was loaded; it is never loaded again."""
+
+    __tablename__ = "demonstration_part"
+
+    name: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    loaded_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+
+
+@dataclass(frozen=True)
+class Sources:
+    """How rows get into the register: ``load(kind, rows)`` adds those of one kind."""
+
+    load: Callable[[str, Iterator[Row]], None]
+    today: date
+
+
+def _load_register(session: Session, sources: Sources, _password: str, _now: datetime) -> None:
+    for kind, rows in (("sites", sites), ("docks", docks), ("people", people), ("cameras", cameras), ("tasers", tasers)):
+        sources.load(kind, rows(sources.today))
+
+
+OFFICER = _response(0)
+SIGN_INS: dict[str, tuple[Role, str | None]] = {
+    "store": (Role.STORE, None),
+    "armourer": (Role.ARMOURER, None),
+    "it": (Role.IT, None),
+    "estates": (Role.ESTATES, None),
+    "supervisor": (Role.SUPERVISOR, None),
+    "auditor": (Role.AUDITOR, None),
+    "officer": (Role.OFFICER, OFFICER),
+    "admin": (Role.ADMIN, None),
+}
+
+
+def _load_sign_ins(session: Session, _sources: Sources, password: str, now: datetime) -> None:
+    hashed = secret.hash_password(password)
+    for name, (role, collar) in SIGN_INS.items():
+        if session.scalars(sa.select(Account.id).where(Account.name == name)).first() is None:
+            session.add(Account(name=name, role=role, collar=collar, password_hash=hashed, created_at=now))
+            subject = (Subject.ACCOUNT, name)
+            audit.record(session, ACTOR, Event.ACCOUNT_CREATED, subject, at=now, officer=collar, role=role)
+
+
+# In order; a name, once released, keeps its meaning.
+_PARTS: dict[str, Callable[[Session, Sources, str, datetime], None]] = {
+    "register-1": _load_register,
+    "sign-ins-1": _load_sign_ins,
+}
+
+
+def load(session: Session, sources: Sources, *, password: str, now: datetime) -> list[str]:
+    """Load the parts that this register does not have yet, and answer their names."""
+    session.execute(sa.text("LOCK TABLE demonstration_part IN EXCLUSIVE MODE"))
+    loaded = set(session.scalars(sa.select(DemonstrationPart.name)))
+    missing = [name for name in _PARTS if name not in loaded]
+    for name in missing:
+        _PARTS[name](session, sources, password, now)
+        session.add(DemonstrationPart(name=name, loaded_at=now))
+        audit.record(session, ACTOR, Event.DEMONSTRATION_LOADED, (Subject.REGISTER, name), at=now)
+    return missing
+
+
+def use_password(session: Session, password: str) -> None:
+    """Give the demonstration's sign-ins this password; for when the file that kept the last one is gone."""
+    hashed = secret.hash_password(password)
+    statement = sa.update(Account).where(Account.name.in_(SIGN_INS), Account.closed_at.is_(None))
+    session.execute(statement.values(password_hash=hashed, one_time_until=None))

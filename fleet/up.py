@@ -1,0 +1,59 @@
+"""``make run``: everything that the service needs on one machine, in one command."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from flask.cli import with_appcontext
+from rich.console import Console
+
+from fleet import demonstration, migrate, supervisor, transfer
+from fleet.clock import utc_now
+from fleet.settings import kept_secret
+from fleet.web import Service, service
+
+_ROOT = Path(__file__).resolve().parent.parent
+console = Console(stderr=True)
+
+
+@click.command("up")
+@with_appcontext
+def up() -> None:
+    """Bring the database up to date, load the demonstration, and serve until Ctrl-C."""
+    app = service()
+    settings = app.fleet_settings
+    with console.status("Bringing the database up to date"):
+        migrate.upgrade(settings.owner_database_url or "")
+    password = _demonstrate(app) if settings.demonstration else None
+    app.database.dispose()
+    _welcome(password)
+    sys.exit(supervisor.run(_ROOT / "Procfile", os.environ, settings.var / "run.lock"))
+
+
+def _demonstrate(app: Service) -> str:
+    """Load what is missing of the demonstration, and answer its sign-ins' password."""
+    path = app.fleet_settings.var / "secrets" / "demonstration-password"
+    is_new = not path.exists()
+    password = kept_secret(path, length=9)
+    now = utc_now()
+    with console.status("Loading the demonstration force"), app.database.transaction() as session:
+        sources = demonstration.Sources(transfer.loader(session, demonstration.ACTOR, now=now), now.date())
+        loaded = demonstration.load(session, sources, password=password, now=now)
+        if is_new and not loaded:
+            demonstration.use_password(session, password)
+    return password
+
+
+def _welcome(password: str | None) -> None:
+    port = os.environ.get("PORT", "8000")
+    click.echo(f"\nCamera fleet: http://127.0.0.1:{port}\n")
+    if password is None:
+        click.echo("The register is as you left it. A way in: flask --app wsgi users create NAME --role admin\n")
+        return
+    click.echo("The demonstration's sign-ins; each has its role's name, and all have one password:")
+    for name, (role, collar) in demonstration.SIGN_INS.items():
+        belongs = f" (officer {collar})" if collar else ""
+        click.echo(f"  {name:<12}{password}   {role}{belongs}")
+    click.echo("\nThe counter: sign in as store, open /counter. Ctrl-C stops everything; the data stays.\n")
+    sys.stdout.flush()
