@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -66,6 +67,10 @@ class Word(ma.fields.Enum):
 
     def __init__(self, enum: Any, **kwargs: Any) -> None:
         super().__init__(enum, by_value=ma.fields.String(), **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        # A hot path hands over the word itself, which is what a StrEnum is as well.
+        return None if value is None else str(value)
 
 
 class Flag(ma.fields.Boolean):
@@ -164,6 +169,10 @@ class Resource:
     register: Register
     revise: Revise
 
+    @cached_property
+    def _shown(self) -> Schema:
+        return self.out()
+
     def add_to(self, blueprint: Blueprint) -> None:
         """Add the four views."""
         self._add_list(blueprint)
@@ -209,7 +218,7 @@ class Resource:
 
     def _answer(self, identifier: str, status: int = 200) -> Response:
         session, _ = caller()
-        return tagged(self.get(session, identifier), self.out(), status)
+        return tagged(self.get(session, identifier), self._shown, status)
 
 
 class ProblemApi(Api):

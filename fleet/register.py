@@ -69,7 +69,7 @@ class Kind(Generic[R]):
     def _one(self, session: Session, statement: sa.Select[tuple[R]], identifier: str) -> R:
         row = session.scalars(statement).one_or_none()
         if row is None:
-            raise self._not_found(identifier)
+            raise self.not_found(identifier)
         return row
 
     def id_of(self, session: Session, identifier: str | None, field: str) -> int | None:
@@ -94,10 +94,11 @@ class Kind(Generic[R]):
         """
         found = session.execute(rows.where(self.key == identifier)).one_or_none()
         if found is None:
-            raise self._not_found(identifier)
+            raise self.not_found(identifier)
         return row_dict(found)
 
-    def _not_found(self, identifier: str) -> NotFound:
+    def not_found(self, identifier: str) -> NotFound:
+        """The error to raise when there is none."""
         return NotFound(f"There is no {self.subject} {identifier}.", found={str(self.subject): identifier})
 
     def enlist(self, session: Session, actor: Actor, row: R, *, now: datetime, **facts: Any) -> R:

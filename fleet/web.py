@@ -24,6 +24,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 _ACCESS = "__fleet_access__"
 PUBLIC = "public"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Gate(Protocol):
@@ -82,8 +83,9 @@ class Service(Flask):
             return super().dispatch_request()
         access = access_of(self.view_functions[request.url_rule.endpoint])
         g.actor = NOBODY
+        work = self.database.reading if request.method in _SAFE else self.database.transaction
         try:
-            with self.database.transaction() as session:
+            with work() as session:
                 g.session = session
                 g.actor = self.gate.admit(session, access)
                 return self._act(session)

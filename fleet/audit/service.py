@@ -12,7 +12,7 @@ from fleet.actors import Actor
 from fleet.audit.events import Event, Subject
 from fleet.audit.models import AuditEntry
 from fleet.clock import iso
-from fleet.paging import Page, Paging
+from fleet.paging import Page, Paging, capped_count
 
 ENTRY = AuditEntry.__table__
 _INSERT = sa.insert(AuditEntry).returning(AuditEntry.id)
@@ -78,6 +78,17 @@ def find(session: Session, search: Search, paging: Paging) -> Page:
     """Entries, newest first."""
     statement = sa.select(ENTRY).where(*_conditions(search))
     return paging.newest_first(session, statement, ENTRY.c.id)
+
+
+def count(session: Session, search: Search) -> int:
+    """How many entries ``find`` has, as far as ``capped_count`` counts."""
+    return capped_count(session, sa.select(ENTRY.c.id).where(*_conditions(search)))
+
+
+def events_since(session: Session, since: datetime) -> dict[str, int]:
+    """How often each event happened since an instant."""
+    counted = sa.select(ENTRY.c.event, sa.func.count()).where(ENTRY.c.at >= since).group_by(ENTRY.c.event)
+    return {str(event): number for event, number in session.execute(counted)}
 
 
 def _conditions(search: Search) -> list[sa.ColumnElement[bool]]:

@@ -1,14 +1,24 @@
 """Accounts, their sessions, machines' tokens, and failed sign-ins. Every secret is stored as a hash."""
 
 from datetime import datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fleet.actors import Role
 from fleet.db import Base, Identifier, words
 
 _Instant = sa.DateTime(timezone=True)
+
+
+class AccountState(StrEnum):
+    """Whether an account may be used: a locked one not now, a closed one never again."""
+
+    OPEN = "open"
+    LOCKED = "locked"
+    CLOSED = "closed"
 
 
 class Account(Base):
@@ -21,7 +31,7 @@ class Account(Base):
     role: Mapped[Role] = mapped_column(words(Role))
     collar: Mapped[str | None] = mapped_column(Identifier, unique=True)
     password_hash: Mapped[str] = mapped_column(sa.Text)
-    # A password that somebody else chose works once and not for long.
+    # Set while the password is one that somebody else chose: good until then, and only for choosing another.
     one_time_until: Mapped[datetime | None] = mapped_column(_Instant)
     badge_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary, unique=True)
     locked_at: Mapped[datetime | None] = mapped_column(_Instant)
@@ -31,10 +41,25 @@ class Account(Base):
 
     __mapper_args__ = {"version_id_col": version}
 
+    @hybrid_property
+    def state(self) -> AccountState:
+        """Whether it may be used at all."""
+        if self.closed_at is not None:
+            return AccountState.CLOSED
+        return AccountState.OPEN if self.locked_at is None else AccountState.LOCKED
+
+    @state.inplace.expression
+    @classmethod
+    def _state_in_sql(cls) -> sa.ColumnElement[str]:
+        closed, locked = cls.closed_at.is_not(None), cls.locked_at.is_not(None)
+        return sa.case(
+            (closed, AccountState.CLOSED.value), (locked, AccountState.LOCKED.value), else_=AccountState.OPEN.value
+        )
+
     @property
     def is_open(self) -> bool:
-        """Whether it may be used at all."""
-        return self.locked_at is None and self.closed_at is None
+        """Whether it may be used now."""
+        return self.state is AccountState.OPEN
 
 
 class WebSession(Base):
@@ -68,7 +93,10 @@ class ApiToken(Base):
 
 
 class FailedSignIn(Base):
-    """A failed sign-in, for the rate limit; of no use after a quarter of an hour."""
+    """A failed sign-in, for the rate limit; of no use after a quarter of an hour.
+
+    ``name`` is a digest: people type their password into the wrong box. ``address`` is what one subscriber has.
+    """
 
     __tablename__ = "failed_sign_in"
     __table_args__ = (sa.Index(None, "name", "at"), sa.Index(None, "address", "at"))

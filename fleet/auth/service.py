@@ -13,6 +13,7 @@ from fleet.audit import Event, Subject
 from fleet.auth import secret
 from fleet.auth.models import Account, ApiToken, FailedSignIn, WebSession
 from fleet.auth.permissions import ROLE_PERMISSIONS, Permission
+from fleet.db import Prepared
 from fleet.errors import Forbidden, TooMany, Unauthenticated
 
 _WINDOW = timedelta(minutes=15)
@@ -136,10 +137,12 @@ def recognise_browser(session: Session, token: str, now: datetime) -> SignedIn:
     return SignedIn(actor, row.id, row.one_time_until is not None, row.acted_at, row.locked_at)
 
 
-_TOKEN = sa.select(ApiToken.name, ApiToken.role, ApiToken.token_hash).where(
-    ApiToken.token_hash == sa.bindparam("hashed"),
-    ApiToken.revoked_at.is_(None),
-    ApiToken.expires_at > sa.bindparam("now"),
+_TOKEN = Prepared(
+    sa.select(ApiToken.name, ApiToken.role, ApiToken.token_hash).where(
+        ApiToken.token_hash == sa.bindparam("hashed"),
+        ApiToken.revoked_at.is_(None),
+        ApiToken.expires_at > sa.bindparam("now"),
+    )
 )
 
 
@@ -150,10 +153,10 @@ def recognise_token(session: Session, token: str, now: datetime) -> Actor:
         Unauthenticated: the token is unknown, expired or revoked.
     """
     hashed = secret.digest(token)
-    row = session.execute(_TOKEN, {"hashed": hashed, "now": now}).one_or_none()
-    if row is None or not hmac.compare_digest(row.token_hash, hashed):
+    row = _TOKEN.one(session, hashed=hashed, now=now)
+    if row is None or not hmac.compare_digest(row["token_hash"], hashed):
         raise Unauthenticated("This token is unknown, expired or revoked.")
-    return Actor(f"token:{row.name}", row.role)
+    return Actor(f"token:{row['name']}", Role(row["role"]))
 
 
 def sign_out(session: Session, actor: Actor, session_id: int, *, now: datetime) -> None:

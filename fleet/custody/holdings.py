@@ -14,10 +14,10 @@ from fleet.cameras.models import Camera, CameraReport
 from fleet.cameras.service import CAMERAS
 from fleet.cameras.states import Custody
 from fleet.custody.models import Allocation
-from fleet.db import begins, has_word_like, row_dict
-from fleet.paging import Page, Paging
+from fleet.db import Prepared, begins, has_word_like, row_dict
+from fleet.paging import Page, Paging, capped_count
 from fleet.people.models import Person
-from fleet.people.service import PEOPLE
+from fleet.people.service import PEOPLE, lapsed_on
 from fleet.sites.models import Dock, Site
 
 # What an answer that a person reads through may hold; a broader search is narrowed by typing on.
@@ -70,8 +70,14 @@ class Attention(StrEnum):
     MISSING = "missing"
     UNCHECKED = "unchecked"
     FAULT = "fault"
+    DUE_SOON = "due-soon"
+    UNTRAINED = "untrained"
+    TRAINING_ENDS = "training-ends"
 
 
+# Soon enough to ask for a camera before its loan ends, and to book a course before training does.
+_SOON = timedelta(hours=2)
+_TRAINING_NOTICE = timedelta(days=30)
 _GONE = (Custody.MISSING, Custody.LOST, Custody.STOLEN)
 
 
@@ -83,7 +89,16 @@ def _attention(why: Attention, now: datetime) -> sa.ColumnElement[bool]:
         Attention.UNCHECKED: Camera.custody == Custody.RETURNING,
         Attention.FAULT: CameraReport.fault.is_not(None),
     }
-    return sa.or_(*conditions.values()) if why is Attention.ANY else conditions[why]
+    if why is Attention.ANY:
+        return sa.or_(*conditions.values())
+    # The rest is about the holder, or not due yet: nothing is the matter with the camera.
+    conditions[Attention.DUE_SOON] = Allocation.due_back.between(now, now + _SOON)
+    conditions[Attention.UNTRAINED] = sa.and_(Allocation.id.is_not(None), lapsed_on(now.date()))
+    last_day = now.date() + _TRAINING_NOTICE
+    conditions[Attention.TRAINING_ENDS] = sa.and_(
+        Allocation.id.is_not(None), Person.trained_until.between(now.date(), last_day)
+    )
+    return conditions[why]
 
 
 _EXACT: dict[str, Any] = {
@@ -115,6 +130,11 @@ def find(
     """Cameras by the filters of ``conditions``, in the order of one of ``SORTS``."""
     statement = CAMERA_ROWS.where(*conditions(session, filters, now=now))
     return paging.page(session, statement, SORTS[sort], descending=descending)
+
+
+def count(session: Session, filters: Mapping[str, Any], *, now: datetime) -> int:
+    """How many cameras ``find`` has for these filters, as far as ``capped_count`` counts."""
+    return capped_count(session, CAMERA_ROWS.where(*conditions(session, filters, now=now)))
 
 
 def conditions(session: Session, filters: Mapping[str, Any], *, now: datetime) -> list[sa.ColumnElement[bool]]:
@@ -159,13 +179,19 @@ def _matches(session: Session, text: str) -> sa.ColumnElement[bool]:
     )
 
 
+_ONE = Prepared(CAMERA_ROWS.where(Camera.serial == sa.bindparam("serial")))
+
+
 def get(session: Session, serial: str) -> dict[str, Any]:
     """One camera as plain data.
 
     Raises:
         NotFound
     """
-    return CAMERAS.row(session, CAMERA_ROWS, serial)
+    row = _ONE.one(session, serial=serial)
+    if row is None:
+        raise CAMERAS.not_found(serial)
+    return row
 
 
 _CUSTODY_EVENTS = (

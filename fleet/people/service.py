@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
 from fleet.db import begins, has_word_like
-from fleet.paging import Page, Paging
+from fleet.paging import Page, Paging, capped_count
 from fleet.people.models import Person, Team
 from fleet.register import Kind
 from fleet.sites.models import Site
@@ -34,14 +34,29 @@ _ROWS = (
 )
 
 
-def find(session: Session, filters: Mapping[str, Any], paging: Paging) -> Page:
-    """Officers in order of collar number.
+SORTS: dict[str, list[sa.ColumnElement[Any]]] = {
+    "collar": [Person.collar.expression],
+    "name": [sa.func.coalesce(Person.name, ""), Person.collar.expression],
+    "team": [sa.func.coalesce(Team.name, ""), Person.collar.expression],
+    "trained_until": [sa.func.coalesce(Person.trained_until, date.min), Person.collar.expression],
+}
+
+
+def find(
+    session: Session, filters: Mapping[str, Any], paging: Paging, *, sort: str = "collar", descending: bool = False
+) -> Page:
+    """Officers in the order of one of ``SORTS``.
 
     Filters: ``team``, ``function``, ``site``, ``training`` (``lapsed`` on the day ``today``), and ``q``, how the
     collar number or a word of the name begins.
     """
     statement = _ROWS.where(*_conditions(filters))
-    return paging.page(session, statement, [Person.collar])
+    return paging.page(session, statement, SORTS[sort], descending=descending)
+
+
+def count(session: Session, filters: Mapping[str, Any]) -> int:
+    """How many officers ``find`` has for these filters, as far as ``capped_count`` counts."""
+    return capped_count(session, _ROWS.where(*_conditions(filters)))
 
 
 def _conditions(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:

@@ -37,6 +37,7 @@ class StageReached(Schema):
 
 class DockQuery(ListQuery):
     site = Identifier()
+    placed = Flag()
     q = ma.fields.String()
 
 

@@ -13,7 +13,7 @@ from fleet.audit import Event, Subject
 from fleet.auth.permissions import Permission, is_permitted
 from fleet.db import begins, has_word_like, row_dict
 from fleet.errors import Conflict, Forbidden
-from fleet.paging import Page, Paging
+from fleet.paging import Page, Paging, capped_count
 from fleet.register import Kind
 from fleet.sites.models import Dock, Site, SiteStep
 from fleet.sites.stages import NEXT_STAGES, Stage, missing_steps
@@ -27,15 +27,48 @@ _DOCK_ROWS = sa.select(Dock.serial, Site.code.label("site"), Dock.bays, Dock.ver
 )
 
 
-def find_sites(session: Session, filters: Mapping[str, Any], paging: Paging) -> Page:
-    """Sites by ``stage``, ``nte``, ``kind`` and ``q`` (how its code or a word of its name begins), in order of code."""
+SITE_SORTS: dict[str, list[sa.ColumnElement[Any]]] = {
+    "code": [Site.code.expression],
+    "name": [sa.func.coalesce(Site.name, ""), Site.code.expression],
+    "stage": [
+        sa.case({stage: place for place, stage in enumerate(Stage)}, value=Site.stage, else_=-1),
+        Site.code.expression,
+    ],
+}
+DOCK_SORTS: dict[str, list[sa.ColumnElement[Any]]] = {
+    "serial": [Dock.serial.expression],
+    "site": [sa.func.coalesce(Site.code, ""), Dock.serial.expression],
+    "bays": [Dock.bays.expression, Dock.serial.expression],
+}
+
+
+def find_sites(
+    session: Session, filters: Mapping[str, Any], paging: Paging, *, sort: str = "code", descending: bool = False
+) -> Page:
+    """Sites by ``stage``, ``nte``, ``kind`` and ``q`` (how its code or a word of its name begins)."""
+    return paging.page(session, _sites_like(filters), SITE_SORTS[sort], descending=descending)
+
+
+def count_sites(session: Session, filters: Mapping[str, Any]) -> int:
+    """How many ``find_sites`` has, as far as ``capped_count`` counts."""
+    return capped_count(session, _sites_like(filters))
+
+
+def _sites_like(filters: Mapping[str, Any]) -> sa.Select[Any]:
     statement = _SITE_ROWS
     for name in ("stage", "nte", "kind"):
         if filters.get(name) is not None:
             statement = statement.where(getattr(Site, name) == filters[name])
     if text := filters.get("q"):
         statement = statement.where(named_like(text))
-    return paging.page(session, statement, [Site.code])
+    return statement
+
+
+def stage_counts(session: Session) -> list[dict[str, Any]]:
+    """How many sites are at each ``stage`` (None, not recorded), and how many of them police the night-time economy."""
+    nte = sa.func.count().filter(Site.nte).label("nte")
+    counted = session.execute(sa.select(Site.stage, sa.func.count().label("sites"), nte).group_by(Site.stage))
+    return [row_dict(row) for row in counted]
 
 
 def named_like(text: str) -> sa.ColumnElement[bool]:
@@ -118,14 +151,27 @@ def steps(session: Session, code: str) -> list[dict[str, Any]]:
     return [row_dict(row) for row in session.execute(statement.order_by(SiteStep.id.desc()))]
 
 
-def find_docks(session: Session, filters: Mapping[str, Any], paging: Paging) -> Page:
-    """Docks by ``site`` (its code) and ``q`` (how the serial begins), in order of serial."""
+def find_docks(
+    session: Session, filters: Mapping[str, Any], paging: Paging, *, sort: str = "serial", descending: bool = False
+) -> Page:
+    """Docks by ``site`` (its code), ``placed`` (whether it has a site) and ``q`` (how the serial begins)."""
+    return paging.page(session, _docks_like(filters), DOCK_SORTS[sort], descending=descending)
+
+
+def count_docks(session: Session, filters: Mapping[str, Any]) -> int:
+    """How many ``find_docks`` has, as far as ``capped_count`` counts."""
+    return capped_count(session, _docks_like(filters))
+
+
+def _docks_like(filters: Mapping[str, Any]) -> sa.Select[Any]:
     statement = _DOCK_ROWS
     if filters.get("site"):
         statement = statement.where(Site.code == filters["site"])
+    if (placed := filters.get("placed")) is not None:
+        statement = statement.where(Dock.site_id.is_not(None) if placed else Dock.site_id.is_(None))
     if text := filters.get("q"):
         statement = statement.where(begins(Dock.serial, text.strip().upper()))
-    return paging.page(session, statement, [Dock.serial])
+    return statement
 
 
 def register_dock(session: Session, actor: Actor, values: Mapping[str, Any], *, now: datetime) -> Dock:

@@ -11,6 +11,7 @@ class TaserQuery(ListQuery):
     model = Word(TaserModel)
     site = Identifier()
     holder = Identifier()
+    sppm = ma.fields.String(validate=ma.validate.OneOf(["fitted", "missing"]))
     q = ma.fields.String()
 
 

@@ -11,7 +11,7 @@ from fleet.actors import Actor
 from fleet.audit import Event, Subject
 from fleet.db import begins, row_dict
 from fleet.errors import Conflict
-from fleet.paging import Page, Paging
+from fleet.paging import Page, Paging, capped_count
 from fleet.people.models import Person
 from fleet.people.service import PEOPLE
 from fleet.register import Kind
@@ -37,14 +37,40 @@ _ROWS = (
 )
 
 
-def find(session: Session, filters: Mapping[str, Any], paging: Paging) -> Page:
-    """Tasers by ``model``, ``site``, ``holder`` and ``q`` (how the serial or the SPPM begins), in order of serial."""
+SORTS: dict[str, list[sa.ColumnElement[Any]]] = {
+    "serial": [Taser.serial.expression],
+    "model": [Taser.model.expression, Taser.serial.expression],
+    "home_site": [sa.func.coalesce(Site.code, ""), Taser.serial.expression],
+    "holder": [sa.func.coalesce(Person.collar, ""), Taser.serial.expression],
+}
+
+
+def find(
+    session: Session, filters: Mapping[str, Any], paging: Paging, *, sort: str = "serial", descending: bool = False
+) -> Page:
+    """Tasers in the order of one of ``SORTS``.
+
+    Filters: ``model``, ``site``, ``holder``, ``sppm`` (``fitted``, or ``missing`` from an X2, which then cannot pair)
+    and ``q`` (how the serial or the SPPM begins).
+    """
+    return paging.page(session, _like(filters), SORTS[sort], descending=descending)
+
+
+def count(session: Session, filters: Mapping[str, Any]) -> int:
+    """How many ``find`` has, as far as ``capped_count`` counts."""
+    return capped_count(session, _like(filters))
+
+
+def _like(filters: Mapping[str, Any]) -> sa.Select[Any]:
     exact = {Taser.model: "model", Site.code: "site", Person.collar: "holder"}
     statement = _ROWS.where(*(column == filters[name] for column, name in exact.items() if filters.get(name)))
+    if (sppm := filters.get("sppm")) is not None:
+        bare = sa.and_(Taser.model == TaserModel.X2, Taser.sppm.is_(None))
+        statement = statement.where(bare if sppm == "missing" else Taser.sppm.is_not(None))
     if text := filters.get("q"):
         wanted = text.strip().upper()
         statement = statement.where(begins(Taser.serial, wanted) | begins(Taser.sppm, wanted))
-    return paging.page(session, statement, [Taser.serial])
+    return statement
 
 
 def get(session: Session, serial: str) -> dict[str, Any]:

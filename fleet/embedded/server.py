@@ -1,14 +1,5 @@
-"""The embedded PostgreSQL: a server of our own under ``var``, for as long as any process needs it.
+"""The server itself: made, started, found running, stopped. Its callers see to it that one does this at a time."""
 
-Three lock files, all released by the kernel when a process ends however it ends, carry the whole protocol:
-
-* *change* is held alone by whoever starts or stops the server, so that these never overlap.
-* *holders* is shared by every process that needs the server; who can have it alone was the last and stops the server.
-* *server* is inherited on purpose by the programs of PostgreSQL themselves, and so is free exactly when none of them is
-  alive. No process number is ever trusted: ``postmaster.pid`` is stale whenever this lock is free.
-"""
-
-import atexit
 import fcntl
 import hashlib
 import importlib.util
@@ -20,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -28,8 +19,8 @@ from pathlib import Path
 import psycopg
 import sqlalchemy as sa
 
-from fleet.locks import alone, if_free, open_lock
-from fleet.server_account import Account, AccountError, account_for
+from fleet.embedded.account import Account, EmbeddedError
+from fleet.locks import if_free, open_lock
 from fleet.settings import kept_secret
 
 logger = logging.getLogger(__name__)
@@ -51,14 +42,11 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",
 } | (
-    # Parallel queries share memory. POSIX segments are files in /dev/shm, of which a container has 64 MB, and a query that
-    # wants more fails; files under the data folder would be written to disk for nothing. Linux does not limit SysV.
+    # Parallel queries share memory. POSIX segments are files in /dev/shm, of which a container has 64 MB, and a query
+    # that wants more fails; files under the data folder would be written to disk for nothing. Linux has no such limit
+    # on SysV's.
     {"dynamic_shared_memory_type": "sysv"} if sys.platform == "linux" else {}
 )
-
-
-class EmbeddedError(Exception):
-    """The embedded PostgreSQL cannot be used; the message says why and ends with the log where there is one."""
 
 
 @dataclass(frozen=True)
@@ -69,61 +57,8 @@ class Databases:
     owner: str = field(repr=False)
 
 
-@contextmanager
-def running(var: Path) -> Iterator[Databases]:
-    """Keep the embedded server running for as long as the context lasts, and as any other process needs it.
-
-    A child forked inside keeps the server alive too, but never stops it: what it needs longer than its parent does, it
-    must hold itself.
-
-    Raises:
-        EmbeddedError: the server cannot be made, or did not start within a minute.
-    """
-    place = _Place(_made(var))
-    holder = os.getpid()
-    with alone(place.lock("change")):
-        lock = open_lock(place.lock("holders"))
-        try:
-            # Nobody has it alone without "change", so this never waits.
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            databases = _Server(place, account_for(place.data)).ready()
-        except AccountError as error:
-            os.close(lock)
-            raise EmbeddedError(str(error)) from error
-        except BaseException:
-            os.close(lock)
-            raise
-    try:
-        yield databases
-    finally:
-        if os.getpid() == holder:
-            _release(place, lock)
-
-
-def hold(var: Path) -> Databases:
-    """The same until this process ends, for one that has no block to leave.
-
-    Raises:
-        EmbeddedError: as ``running``.
-    """
-    stack = ExitStack()
-    databases = stack.enter_context(running(var))
-    atexit.register(stack.close)
-    return databases
-
-
-def _release(place: "_Place", lock: int) -> None:
-    with alone(place.lock("change")):
-        # A forked child shares this very lock, and making it exclusive would take it from the child. Closed and opened
-        # anew, it is refused while a child still has it.
-        os.close(lock)
-        with if_free(place.lock("holders")) as was_last:
-            if was_last is not None:
-                _Server(place, account_for(place.data)).stop()
-
-
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where things lie. ``var`` is a real path, so that two ways of writing it are one server."""
 
     var: Path
@@ -165,10 +100,10 @@ class _Place:
 
 
 @dataclass(frozen=True)
-class _Server:
+class Server:
     """The server of one place. Every method needs the change lock."""
 
-    place: _Place
+    place: Place
     account: Account
 
     def ready(self) -> Databases:
@@ -227,9 +162,10 @@ class _Server:
         shutil.rmtree(folder)
 
     def _roles(self) -> str:
-        """One statement a line, as single-user PostgreSQL reads them. The passwords have no character that needs escaping.
+        """One statement a line, as single-user PostgreSQL reads them. The passwords need no escaping.
 
-        The owner has over the group what it would have, had it created it; CREATEDB lets tests have databases of their own.
+        The owner has over the group what it would have, had it created it; CREATEDB lets tests have databases of
+        their own.
         """
         owner, application = self.place.secret("fleet_owner"), self.place.secret("fleet_app")
         return f"""\
@@ -315,13 +251,6 @@ CREATE DATABASE fleet OWNER fleet_owner
                 # A server that is still recovering is left to it: stopped, it would begin again from the start.
                 raise EmbeddedError(f"The embedded PostgreSQL: {otherwise}. {self.place.log_tail()}")
             time.sleep(_POLL_S)
-
-
-def _made(var: Path) -> Path:
-    # An existing folder keeps its mode: it may be a home, or a volume that others use too.
-    var.parent.mkdir(parents=True, exist_ok=True)
-    var.mkdir(mode=0o700, exist_ok=True)
-    return var.resolve()
 
 
 def _fits(sockets: Path) -> bool:

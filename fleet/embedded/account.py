@@ -22,8 +22,8 @@ _EVERYONE_READS = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _EVERYONE_EXECUTES = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 
 
-class AccountError(Exception):
-    """There is no account to run PostgreSQL under, or what it needs belongs to somebody else."""
+class EmbeddedError(Exception):
+    """The embedded PostgreSQL cannot be used; the message says why and ends with the log where there is one."""
 
 
 class As(TypedDict, total=False):
@@ -55,12 +55,12 @@ class Account:
         """Make a folder that only this account can open, or take one over.
 
         Raises:
-            AccountError: somebody else made it first, as anyone may in a shared temporary folder.
+            EmbeddedError: somebody else made it first, as anyone may in a shared temporary folder.
         """
         path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), self.uid}:
-            raise AccountError(f"{path} belongs to somebody else; remove it.")
+            raise EmbeddedError(f"{path} belongs to somebody else; remove it.")
         path.chmod(0o700)
         self.give(path)
         return path
@@ -114,7 +114,7 @@ def account_for(data: Path) -> Account:
     """The account that runs the server on the folder ``data``, which may be missing still.
 
     Raises:
-        AccountError: this is root, and no account can be found or made.
+        EmbeddedError: this is root, and no account can be found or made.
     """
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), is_other=False)
@@ -153,7 +153,7 @@ def _made_account(name: str) -> pwd.struct_passwd:
             return pwd.getpwnam(name)
         except KeyError:
             time.sleep(0.5)
-    raise AccountError(
+    raise EmbeddedError(
         f"PostgreSQL does not run as root, and there is no account for it: {problem.strip()}. "
         f"Make a user named {name}, or run this as an ordinary user."
     )
