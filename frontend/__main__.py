@@ -102,11 +102,10 @@ def put_in_place() -> None:
     if BUILT.exists():
         BUILT.rename(OLD)
     NEW.rename(BUILT)
-    shutil.rmtree(OLD, ignore_errors=True)
 
 
 def recover() -> None:
-    """Clear up after a build that was killed."""
+    """Clear up after a build, also one that was killed."""
     if OLD.exists() and not BUILT.exists():
         OLD.rename(BUILT)
     for left in (NEW, OLD):
@@ -120,11 +119,14 @@ def build() -> None:
         BuildError: npm or sass failed; what is served stays as it was.
     """
     recover()
-    install()
-    NEW.mkdir(parents=True)
-    compile_styles(NEW)
-    copy_files(NEW)
-    put_in_place()
+    try:
+        install()
+        NEW.mkdir(parents=True)
+        compile_styles(NEW)
+        copy_files(NEW)
+        put_in_place()
+    finally:
+        recover()
 
 
 def main() -> int:

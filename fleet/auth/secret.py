@@ -19,6 +19,7 @@ _NO_PASSWORD = _HASHER.hash(secrets.token_urlsafe(32))
 LEAST_PASSWORD = 12
 LONGEST_PASSWORD = 1_000
 _FEWEST_DIFFERENT = 5
+_SHORTEST_TELLING_NAME = 4
 _ONE_TIME_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread
 
 
@@ -117,6 +118,7 @@ def weakness(password: str, *, name: str) -> str | None:
         return f"Choose a password of at least {LEAST_PASSWORD} characters."
     if len(password) > LONGEST_PASSWORD:
         return f"Choose a password of at most {LONGEST_PASSWORD} characters."
-    if len(set(password)) < _FEWEST_DIFFERENT or name in password.lower():
+    holds_name = len(name) >= _SHORTEST_TELLING_NAME and name in password.lower()
+    if len(set(password)) < _FEWEST_DIFFERENT or holds_name:
         return "This password is easily guessed. Choose one that does not repeat itself or contain your name."
     return None

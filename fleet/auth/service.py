@@ -1,4 +1,4 @@
-"""Recognising people and machines: sign-in, sessions, badges, bearer tokens."""
+"""Recognising people and machines: sessions, badges, bearer tokens. Passwords are in ``sign_in``."""
 
 import hmac
 from dataclasses import dataclass
@@ -11,16 +11,10 @@ from fleet import audit
 from fleet.actors import Actor, Role
 from fleet.audit import Event, Subject
 from fleet.auth import secret
-from fleet.auth.models import Account, ApiToken, FailedSignIn, WebSession
+from fleet.auth.models import Account, ApiToken, WebSession
 from fleet.auth.permissions import ROLE_PERMISSIONS, Permission
 from fleet.db import Prepared
-from fleet.errors import Forbidden, TooMany, Unauthenticated
-
-_WINDOW = timedelta(minutes=15)
-# Failures within the window. One person mistyping reaches none; a list of passwords tried on one name, or one
-# password on a list of names, reaches the second or third. Limits by name alone are high, since reaching them
-# keeps the account's owner out.
-_LIMITS = {"both": 5, "name": 50, "address": 100}
+from fleet.errors import Evidence, Forbidden, Unauthenticated
 
 
 @dataclass(frozen=True)
@@ -34,72 +28,16 @@ class SignedIn:
     locked_at: datetime | None
 
 
-@dataclass(frozen=True)
-class SignInOutcome:
-    """A sign-in that failed has no ``token``; it is an outcome, not an error, because its record must be kept."""
-
-    token: str | None
-    must_change: bool = False
-
-
 def account_actor(name: str, role: Role, collar: str | None, *, badge_only: bool = False) -> Actor:
     return Actor(f"account:{name}", role, collar, badge_only=badge_only)
 
 
-def sign_in(
-    session: Session, *, name: str, password: str, address: str, lasts: timedelta, now: datetime
-) -> SignInOutcome:
-    """Check a name and password and open a session; or note the failure.
-
-    Raises:
-        TooMany: too many failures of this name or from this address within a quarter of an hour.
-    """
-    name = name.strip().lower()[:100]
-    _require_patience(session, name, address, now)
-    account = session.scalars(sa.select(Account).where(Account.name == name)).one_or_none()
-    matches = secret.password_matches(account.password_hash if account else None, password)
-    if account is None or not matches or not account.is_open or _lapsed(account, now):
-        session.add(FailedSignIn(name=name, address=address, at=now))
-        nobody = Actor("nobody")
-        audit.record(session, nobody, Event.SIGN_IN_REFUSED, (Subject.ACCOUNT, name), at=now, address=address)
-        return SignInOutcome(None)
-    token = _open(session, account, lasts, now)
-    actor = account_actor(account.name, account.role, account.collar)
-    audit.record(session, actor, Event.SIGNED_IN, (Subject.ACCOUNT, name), at=now, address=address)
-    return SignInOutcome(token, must_change=account.one_time_until is not None)
-
-
-def _lapsed(account: Account, now: datetime) -> bool:
-    return account.one_time_until is not None and account.one_time_until < now
-
-
-def _require_patience(session: Session, name: str, address: str, now: datetime) -> None:
-    # One at a time for a name, so that many guesses at once are counted too.
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"sign-in {name}", 0))))
-    recent = FailedSignIn.at > now - _WINDOW
-    by_name, by_address = FailedSignIn.name == name, FailedSignIn.address == address
-    counts = session.execute(
-        sa.select(
-            sa.func.count().filter(by_name & by_address).label("both"),
-            sa.func.count().filter(by_name).label("name"),
-            sa.func.count().filter(by_address).label("address"),
-        ).where(recent, by_name | by_address)
-    ).one()
-    if any(counts._mapping[what] >= limit for what, limit in _LIMITS.items()):
-        detail = "Too many failed sign-ins. Wait a quarter of an hour, or ask an administrator to reset your password."
-        raise TooMany(detail, retry_after=int(_WINDOW.total_seconds()))
-
-
-def _open(session: Session, account: Account, lasts: timedelta, now: datetime) -> str:
+def open_session(session: Session, account_id: int, *, lasts: timedelta, now: datetime) -> str:
+    """A new browser session of an account, and the token to recognise it by."""
     token = secret.new_token("session")
+    hashed = secret.digest(token)
     session.add(
-        WebSession(
-            token_hash=secret.digest(token),
-            account_id=account.id,
-            created_at=now,
-            acted_at=now,
-            expires_at=now + lasts,
-        )
+        WebSession(token_hash=hashed, account_id=account_id, created_at=now, acted_at=now, expires_at=now + lasts)
     )
     return token
 
@@ -134,7 +72,9 @@ def recognise_browser(session: Session, token: str, now: datetime) -> SignedIn:
     if row is None or not hmac.compare_digest(row.token_hash, hashed):
         raise Unauthenticated("Your session is over. Sign in again.")
     actor = account_actor(row.name, row.role, row.collar, badge_only=row.badge_only)
-    return SignedIn(actor, row.id, row.one_time_until is not None, row.acted_at, row.locked_at)
+    # A badge says nothing of the password, and may not choose one.
+    must_change = row.one_time_until is not None and not row.badge_only
+    return SignedIn(actor, row.id, must_change, row.acted_at, row.locked_at)
 
 
 _TOKEN = Prepared(
@@ -159,15 +99,25 @@ def recognise_token(session: Session, token: str, now: datetime) -> Actor:
     return Actor(f"token:{row['name']}", Role(row["role"]))
 
 
-def sign_out(session: Session, actor: Actor, session_id: int, *, now: datetime) -> None:
-    """End a browser's session."""
-    session.execute(sa.delete(WebSession).where(WebSession.id == session_id))
-    audit.record(session, actor, Event.SIGNED_OUT, (Subject.ACCOUNT, actor.name), at=now)
+def sign_out(session: Session, token: str, *, now: datetime) -> None:
+    """End a browser's session; one that is over already is left at that."""
+    try:
+        signed_in = recognise_browser(session, token, now)
+    except Unauthenticated:
+        return
+    session.execute(sa.delete(WebSession).where(WebSession.id == signed_in.session_id))
+    audit.record(session, signed_in.actor, Event.SIGNED_OUT, account_of(signed_in.actor), at=now)
 
 
-def end_sessions(session: Session, account_id: int) -> None:
-    """End every session of an account, as after a reset, a lock or a leaver."""
-    session.execute(sa.delete(WebSession).where(WebSession.account_id == account_id))
+def account_of(actor: Actor) -> tuple[Subject, str]:
+    """The account that acts, as the log's subject."""
+    return Subject.ACCOUNT, actor.name.removeprefix("account:")
+
+
+def end_sessions(session: Session, account_id: int, *, of_badge_only: bool = False) -> None:
+    """End every session of an account, as after a reset, a lock or a leaver; or those that its badge was shown to."""
+    theirs = sa.delete(WebSession).where(WebSession.account_id == account_id)
+    session.execute(theirs.where(WebSession.badge_only) if of_badge_only else theirs)
 
 
 def note_act(session: Session, session_id: int, now: datetime) -> None:
@@ -179,32 +129,41 @@ def lock_counter(session: Session, actor: Actor, session_id: int, *, now: dateti
     """Lock a counter until a badge is scanned or a password given."""
     locked = sa.update(WebSession).where(WebSession.id == session_id, WebSession.locked_at.is_(None))
     if session.execute(locked.values(locked_at=now).returning(WebSession.id)).scalar() is not None:
-        audit.record(session, actor, Event.COUNTER_LOCKED, (Subject.ACCOUNT, actor.name), at=now)
+        audit.record(session, actor, Event.COUNTER_LOCKED, account_of(actor), at=now)
 
 
 def change_clerk(session: Session, actor: Actor, session_id: int, badge: str, *, now: datetime) -> Account:
     """Hand a shared counter, locked or not, to the clerk whose badge was scanned.
 
-    What the session may do shrinks to the counter's own work: a badge proves less than a password does.
+    What the session may do shrinks to the counter's own work, since a badge proves less than a password does, and stays
+    so until the next sign-in; but whoever opened it by password and shows their own badge to it loses nothing.
 
     Raises:
-        Forbidden: the badge is unknown, or its account may not use the counter.
+        Forbidden: the badge is unknown, or its account may not use the counter. The log keeps it.
     """
-    account = session.scalars(sa.select(Account).where(Account.badge_hash == secret.digest(badge))).one_or_none()
+    account = _shown_by(session, badge)
     if account is None or not account.is_open:
-        raise Forbidden("This badge is not known. Sign in with a password, or ask for a new badge.")
+        unknown = "This badge is not known. Sign in with a password, or ask for a new badge."
+        raise Forbidden(unknown, mend="admin", evidence=_refused(account_of(actor)[1]))
     if Permission.COUNTER_USE not in ROLE_PERMISSIONS[account.role]:
-        raise Forbidden(f"{account.name} may not use the counter.", mend="admin")
+        raise Forbidden(f"{account.name} may not use the counter.", mend="admin", evidence=_refused(account.name))
+    another = WebSession.account_id != account.id
+    shown = sa.update(WebSession).where(WebSession.id == session_id)
     session.execute(
-        sa.update(WebSession)
-        .where(WebSession.id == session_id)
-        .values(
-            account_id=account.id,
-            badge_only=sa.or_(WebSession.badge_only, WebSession.account_id != account.id),
-            acted_at=now,
-            locked_at=None,
+        shown.values(
+            account_id=account.id, badge_only=sa.or_(WebSession.badge_only, another), acted_at=now, locked_at=None
         )
     )
     to = account_actor(account.name, account.role, account.collar, badge_only=True)
     audit.record(session, to, Event.CLERK_CHANGED, (Subject.ACCOUNT, account.name), at=now, was=actor.name)
     return account
+
+
+def _shown_by(session: Session, badge: str) -> Account | None:
+    # Waits for a lock, a leaver or a new badge that is under way, which would otherwise miss this session.
+    theirs = sa.select(Account).where(Account.badge_hash == secret.badge_digest(badge))
+    return session.scalars(theirs.with_for_update(read=True)).one_or_none()
+
+
+def _refused(name: str) -> Evidence:
+    return Evidence(Event.SIGN_IN_REFUSED, Subject.ACCOUNT, name)

@@ -66,16 +66,16 @@ class _Guess:
     password_hash: str | None
 
 
-def sign_in(
-    database: Database, *, name: str, password: str, address: str, lasts: timedelta, now: datetime
-) -> Outcome:
+def sign_in(database: Database, *, name: str, password: str, address: str, lasts: timedelta, now: datetime) -> Outcome:
     """Check a name and password and open a session of the length ``lasts``; or note the failure.
 
     Raises:
         TooMany: too many failures of this name or from this address within a quarter of an hour.
         Unavailable: this process verifies as many passwords as it can already.
     """
-    guess, matches = _try(database, name, password, address, now)
+    guess = _counted(database, spelled(name), address, now)
+    with _taken_back_if_unavailable(database, guess):
+        matches = _matches(guess, password)
     with database.transaction() as session:
         forget_old(session, now)
         account = _proven(session, guess, matches=matches, now=now)
@@ -100,8 +100,10 @@ def change_password(
     """
     name = actor.name.removeprefix("account:")
     _require_good(new, current=current, name=name)
-    guess, matches = _try(database, name, current, address, now)
-    new_hash = secret.hash_password(new) if matches else None
+    guess = _counted(database, name, address, now)
+    with _taken_back_if_unavailable(database, guess):
+        matches = _matches(guess, current)
+        new_hash = secret.hash_password(new) if matches else None
     with database.transaction() as session:
         account = _proven(session, guess, matches=matches, now=now)
         if account is None or new_hash is None:
@@ -153,10 +155,8 @@ def _actor(account: Account) -> Actor:
     return account_actor(account.name, account.role, account.collar)
 
 
-def _try(database: Database, name: str, password: str, address: str, now: datetime) -> tuple[_Guess, bool]:
-    guess = _counted(database, spelled(name), address, now)
-    with _taken_back_if_unavailable(database, guess):
-        return guess, secret.password_matches(guess.password_hash, password[: secret.LONGEST_PASSWORD + 1])
+def _matches(guess: _Guess, password: str) -> bool:
+    return secret.password_matches(guess.password_hash, password[: secret.LONGEST_PASSWORD + 1])
 
 
 @contextmanager
@@ -170,7 +170,7 @@ def _taken_back_if_unavailable(database: Database, guess: _Guess) -> Iterator[No
 
 
 def _counted(database: Database, name: str, address: str, now: datetime) -> _Guess:
-    hidden, network = secret.digest(name).hex(), _subscriber(address)
+    hidden, network = _hidden(name), _subscriber(address)
     with database.transaction() as session:
         # Once without waiting, so that a flood past its limit queues for nothing.
         _require_patience(session, hidden, network, now)
@@ -250,6 +250,15 @@ def _take_back(session: Session, guess: _Guess) -> None:
     session.execute(sa.delete(FailedSignIn).where(FailedSignIn.id == guess.failure))
 
 
+def forgive(session: Session, name: str) -> None:
+    """Forget the failures of a name, when its owner was helped: they need not wait."""
+    session.execute(sa.delete(FailedSignIn).where(FailedSignIn.name == _hidden(name)))
+
+
+def _hidden(name: str) -> str:
+    return secret.digest(name).hex()
+
+
 def forget_old(session: Session, now: datetime) -> None:
     """Remove some sessions that are over and some failures that no longer count: a bounded number, in little time."""
     over = sa.select(WebSession.id).where(WebSession.expires_at < now).order_by(WebSession.expires_at)
@@ -260,4 +269,4 @@ def forget_old(session: Session, now: datetime) -> None:
         (FailedSignIn, first, FailedSignIn.at < now - _WINDOW),
     ):
         chosen = some.limit(_FORGOTTEN_AT_ONCE).with_for_update(skip_locked=True)
-        session.execute(sa.delete(model).where(model.id.in_(chosen.scalar_subquery()), old))
+        session.execute(sa.delete(model).where(model.id.in_(chosen), old))

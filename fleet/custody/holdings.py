@@ -1,6 +1,6 @@
 """The fleet as it is read: each camera with who has it, where it belongs, and what it last said."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -255,16 +255,40 @@ def held_before(session: Session, collar: str, paging: Paging) -> Page:
     return paging.newest_first(session, statement.where(Allocation.person_id == officer.id), Allocation.id)
 
 
-def counts(session: Session, *, now: datetime) -> dict[str, int]:
-    """How many cameras there are in each custody, and how many are overdue, expiring and faulty: the front page."""
-    by_custody = session.execute(sa.select(Camera.custody, sa.func.count()).group_by(Camera.custody)).all()
-    overdue = sa.select(sa.func.count()).where(Allocation.returned_at.is_(None), Allocation.due_back < now)
-    faults = sa.select(sa.func.count()).where(CameraReport.fault.is_not(None))
-    counted = {str(custody): number for custody, number in by_custody}
-    return counted | {
-        "overdue": session.execute(overdue).scalar_one(),
-        "fault": session.execute(faults).scalar_one(),
-    }
+def counts(session: Session, wanted: Iterable[Attention], *, now: datetime) -> dict[Attention, int]:
+    """How many cameras ``find`` has for each reason to look, in one statement: the front page."""
+    whys = list(wanted)
+    if not whys:
+        return {}
+    counted = [_counted(why, now).label(str(why)) for why in whys]
+    row = session.execute(sa.select(*counted)).one()
+    return dict(zip(whys, row, strict=True))
+
+
+def _counted(why: Attention, now: datetime) -> sa.ScalarSelect[int]:
+    rows = CAMERA_ROWS.where(_attention(why, now))
+    return rows.with_only_columns(sa.func.count()).scalar_subquery()
+
+
+def levels(session: Session) -> dict[str, dict[str, int]]:
+    """How many cameras are at each version of ``firmware`` and level of ``encryption`` and ``bluetooth``.
+
+    What nobody has recorded is left out. At a million cameras this reads the whole register once.
+    """
+    columns = (Camera.firmware, Camera.encryption, Camera.bluetooth)
+    sets = sa.func.grouping_sets(*(sa.tuple_(column) for column in columns))
+    rows = session.execute(sa.select(*columns, sa.func.count()).group_by(sets)).all()
+    found: dict[str, dict[str, int]] = {column.key: {} for column in columns}
+    for *values, number in rows:
+        for column, value in zip(columns, values, strict=True):
+            if value is not None:
+                found[column.key][str(value)] = number
+    return found
+
+
+def is_empty(session: Session) -> bool:
+    """Whether the register has no camera at all."""
+    return session.scalars(sa.select(Camera.id).limit(1)).first() is None
 
 
 def due_within(session: Session, *, now: datetime, hours: int, limit: int = 10) -> list[dict[str, Any]]:

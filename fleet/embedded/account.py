@@ -11,6 +11,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -124,10 +125,9 @@ def account_for(data: Path) -> Account:
 
 
 def _serving_account() -> pwd.struct_passwd:
-    known = {entry.pw_name: entry for entry in pwd.getpwall()}
     for name in _NAMES:
-        if name in known:
-            return known[name]
+        with suppress(KeyError):
+            return pwd.getpwnam(name)
     return _made_account(_NAMES[0])
 
 

@@ -28,11 +28,13 @@ logger = logging.getLogger(__name__)
 # Crash recovery replays at most a few GB of log; a server that takes longer than this needs a person.
 _PATIENCE_S = 60.0
 _POLL_S = 0.02
+_PORT = "5432"  # only names the socket's file; said everywhere, so that a PGPORT in somebody's environment is not heard
 _LONGEST_SOCKET = 107  # bytes that sockaddr_un holds, less its final zero
 _LARGEST_LOG = 8 * 1024 * 1024
 
 _SETTINGS = {
     "listen_addresses": "",
+    "port": _PORT,
     "unix_socket_permissions": "0700",
     "max_connections": "100",
     "shared_buffers": "256MB",
@@ -222,7 +224,7 @@ CREATE DATABASE fleet OWNER fleet_owner
 
     def _answers(self) -> bool:
         sockets = self._socket_in_use()
-        query = psycopg.conninfo.make_conninfo(host=str(sockets), dbname="fleet", connect_timeout=2)
+        query = psycopg.conninfo.make_conninfo(host=str(sockets), port=_PORT, connect_timeout=2)
         return sockets.is_dir() and psycopg.pq.PGconn.ping(query.encode()) == psycopg.pq.Ping.OK
 
     def _socket_in_use(self) -> Path:
@@ -238,7 +240,7 @@ CREATE DATABASE fleet OWNER fleet_owner
                 role,
                 self.place.secret(role),
                 database="fleet",
-                query={"host": str(sockets)},
+                query={"host": str(sockets), "port": _PORT},
             )
             return made.render_as_string(hide_password=False)
 
@@ -254,7 +256,7 @@ CREATE DATABASE fleet OWNER fleet_owner
 
 
 def _fits(sockets: Path) -> bool:
-    return len(os.fsencode(sockets / ".s.PGSQL.5432")) <= _LONGEST_SOCKET
+    return len(os.fsencode(sockets / f".s.PGSQL.{_PORT}")) <= _LONGEST_SOCKET
 
 
 def _options(settings: dict[str, str]) -> list[str]:

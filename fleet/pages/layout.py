@@ -1,0 +1,75 @@
+"""What every page stands in: the macros' templates, the navigation, and words for what the register holds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import g, request
+from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
+
+from fleet.actors import NOBODY, Actor
+from fleet.auth.permissions import Permission, is_permitted
+from fleet.pages import words
+from fleet.web import Service
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the service that the navigation leads to."""
+
+    text: str
+    path: str
+    permission: Permission
+
+
+SECTIONS = (
+    Section("Counter", "/counter", Permission.COUNTER_USE),
+    Section("Cameras", "/cameras", Permission.CAMERA_VIEW),
+    Section("Officers", "/people", Permission.PERSON_VIEW),
+    Section("Sites", "/sites", Permission.SITE_VIEW),
+    Section("Docks", "/docks", Permission.SITE_VIEW),
+    Section("Tasers", "/tasers", Permission.TASER_VIEW),
+    Section("My kit", "/me", Permission.OWN_KIT_VIEW),
+    Section("Log", "/audit", Permission.AUDIT_VIEW),
+    Section("Accounts", "/accounts", Permission.ACCOUNT_MANAGE),
+)
+
+
+def prepare(app: Service) -> None:
+    """Let the templates find the GOV.UK components and everything that ``base.html`` expects."""
+    components = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
+    app.jinja_loader = ChoiceLoader([loader for loader in (app.jinja_loader, components) if loader is not None])
+    app.jinja_env.filters.update(words.FILTERS)
+    app.jinja_env.globals["may"] = may
+
+    @app.context_processor
+    def frame() -> dict[str, Any]:
+        actor = present()
+        return {
+            "navigation": navigation(actor),
+            "account_name": words.who(actor.name) if actor.role is not None else None,
+            "demonstration": app.fleet_settings.demonstration,
+        }
+
+
+def present() -> Actor:
+    """Who looks at the page. An error may come before anybody was recognised."""
+    actor: Actor = g.get("actor", NOBODY)
+    return actor
+
+
+def may(permission: str) -> bool:
+    """Whether whoever looks at the page has a permission."""
+    return is_permitted(present(), Permission(permission))
+
+
+def navigation(actor: Actor) -> list[dict[str, Any]]:
+    """The sections that an actor may see; the one that the page belongs to is active."""
+    return [
+        {"text": section.text, "href": section.path, "active": _is_here(section.path)}
+        for section in SECTIONS
+        if is_permitted(actor, section.permission)
+    ]
+
+
+def _is_here(path: str) -> bool:
+    return request.path == path or request.path.startswith((f"{path}/", f"{path}."))
