@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 ASSETS := fleet/static/.built
-FRONTEND := $(wildcard frontend/*.scss frontend/*.js frontend/*.mjs) frontend/package.json frontend/package-lock.json
+FRONTEND := $(wildcard frontend/*.scss frontend/*.js frontend/*.mjs frontend/*.svg frontend/*.py frontend/*.json)
 
 .PHONY: help run test check bench format lock clean
 
@@ -63,4 +63,4 @@ lock: $(DEV)
 	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 
 clean:
-	rm -rf $(VENV) fleet/static frontend/node_modules
+	rm -rf $(VENV) fleet/static fleet/static.new fleet/static.old frontend/node_modules

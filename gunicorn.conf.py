@@ -26,8 +26,6 @@ limit_request_line = 4_094
 limit_request_fields = 50
 limit_request_field_size = 8_190
 
-# Files that the service makes are its own; gunicorn would set a mask of none.
-umask = 0o077
 # Every request is in the log of who did what where it matters; errors go to standard error. The Server header names
 # gunicorn and no version.
 accesslog = None

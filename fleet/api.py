@@ -244,6 +244,5 @@ def description(app: Service) -> Api:
             "security": [{"bearer": []}],
         },
     )
-    describe = app.view_functions["api-docs.openapi_json"]
-    app.view_functions["api-docs.openapi_json"] = public(lambda: describe())
+    app.view_functions["api-docs.openapi_json"] = public(app.view_functions["api-docs.openapi_json"])
     return api

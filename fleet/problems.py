@@ -7,14 +7,21 @@ from urllib.parse import quote
 
 from flask import Flask, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from fleet.errors import FleetError, Invalid, TooMany, Unauthenticated, Unavailable
 
 _logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+_OUT_OF_DATE = (
+    "Nothing was changed. You have signed in or out since this form was opened, or it is not from this service. "
+    "Go back, load the page again, and send it once more. Your browser must accept cookies."
+)
 _UNPROCESSABLE = 422
 _UNAUTHORISED = 401
+# Whose password is one that somebody else chose is sent to where they choose their own.
+_PASSWORD_NEEDED = "/problems#choose-a-password"  # noqa: S105 - a kind of problem
 
 
 def register(app: Flask) -> None:
@@ -56,6 +63,8 @@ def _of_http(error: HTTPException) -> dict[str, Any]:
         messages = getattr(error, "data", {}).get("messages", {})
         fields = {name: text for part in messages.values() for name, text in _by_name(part)}
         return _problem(422, Invalid.title, "Some of what was sent cannot be used; see errors.", errors=fields)
+    if isinstance(error, CSRFError):
+        return _problem(400, "Form out of date", _OUT_OF_DATE)
     return _problem(error.code or 500, error.name, error.description or error.name)
 
 
@@ -91,10 +100,17 @@ def _answer(status: int, problem: dict[str, Any], headers: dict[str, str]) -> Re
 
 
 def _page(status: int, problem: dict[str, Any]) -> Response:
-    if status == _UNAUTHORISED:
-        return current_app.make_response(current_app.redirect(f"/sign-in?next={_here()}"))
+    # A part of a page that a script asked for cannot show another page in its place; the script loads the whole again.
+    if "HX-Request" not in request.headers:
+        if status == _UNAUTHORISED:
+            return current_app.make_response(current_app.redirect(f"/sign-in?next={_here()}"))
+        if problem["type"] == _PASSWORD_NEEDED:
+            return current_app.make_response(current_app.redirect("/password"))
     return Response(render_template("error.html", problem=problem), status=status)
 
 
 def _here() -> str:
+    """Where to go on after signing in: a form that was sent too late has to be filled in again."""
+    if request.method not in {"GET", "HEAD"}:
+        return "/"
     return quote(request.full_path.rstrip("?"), safe="/")

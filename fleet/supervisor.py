@@ -122,8 +122,8 @@ def _environment(env: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def _only_run(path: Path) -> Iterator[None]:
-    """Have the lock alone. A killed run's relays keep it as long as they have a process to relay, so it is waited for."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Have the lock alone, waiting for a killed run's relays, which keep it while they have a process to relay."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = open_lock(path)
     try:
         _wait(lambda: _locked(lock), lambda: _refuse_second(lock), "An earlier run that was killed has not left yet.")
@@ -149,7 +149,7 @@ def _refuse_second(lock: int) -> None:
 
 
 def _wait_until_free(address: str) -> None:
-    """Wait for the port: the processes of a killed run take a moment to leave. Sockets other than TCP's are not waited for."""
+    """Wait for a TCP port: the processes of a killed run take a moment to leave."""
     host, separator, port = address.rpartition(":")
     if not separator or not port.isdecimal():
         return

@@ -5,6 +5,7 @@ handed to ``Service`` when it is made.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, Protocol, TypeVar, cast
 
 from flask import Flask, Response, current_app, g, request
@@ -44,17 +45,21 @@ class Gate(Protocol):
 def allow(permission: str) -> Callable[[View], View]:
     """Declare the permission that a view needs. ``public`` below is the other choice; there is no third."""
 
-    def declare(view: View) -> View:
-        setattr(view, _ACCESS, str(permission))
-        return view
-
-    return declare
+    return lambda view: _declared(view, str(permission))
 
 
 def public(view: View) -> View:
     """Declare that a view is for anybody, signed in or not."""
-    setattr(view, _ACCESS, PUBLIC)
-    return view
+    return _declared(view, PUBLIC)
+
+
+def _declared(view: View, access: str) -> View:
+    @wraps(view)  # a bound method takes no attribute of its own
+    def declared(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, **kwargs)
+
+    setattr(declared, _ACCESS, access)
+    return cast(View, declared)
 
 
 def access_of(view: Callable[..., Any]) -> str:

@@ -27,6 +27,8 @@ from tests.factories import Factory
 from tests.live import LiveServer
 
 TESTER = command_line("tests")
+# One for all services over the shared register, so that a cookie made here is known to the live server too.
+SECRET_KEY = secrets.token_urlsafe(48)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +49,7 @@ def settings_for(databases: embedded.Databases, var: Path, **more: Any) -> Setti
     """Settings for a service on these databases."""
     return Settings(
         var=var,
-        secret_key=secrets.token_urlsafe(48),
+        secret_key=SECRET_KEY,
         database_url=databases.application,
         owner_database_url=databases.owner,
         **more,
@@ -130,5 +132,5 @@ def make(app: Service) -> Factory:
 @pytest.fixture(scope="session")
 def live(postgres: embedded.Databases, var: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """The service as gunicorn serves it, several processes of several threads, over the shared register."""
-    with LiveServer(postgres, var, tmp_path_factory.mktemp("live")) as server:
+    with LiveServer(postgres, var, tmp_path_factory.mktemp("live"), FLEET_SECRET_KEY=SECRET_KEY) as server:
         yield server

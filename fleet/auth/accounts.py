@@ -20,10 +20,13 @@ from fleet.auth.service import end_sessions
 from fleet.auth.sign_in import forgive
 from fleet.db import begins, row_dict
 from fleet.errors import Conflict, Invalid, NotFound
-from fleet.paging import Page, Paging
+from fleet.paging import Page, Paging, capped_count
 
 ONE_TIME_LASTS = timedelta(days=7)
 MACHINES = frozenset({Role.DOCK, Role.STATION})
+_NAME = Account.__table__.c.name
+_TOKEN = ApiToken.__table__
+_TOKEN_COLUMNS = ("name", "role", "created_at", "expires_at", "revoked_at")
 _SIGN_INS = (Event.SIGNED_IN, Event.SIGN_IN_REFUSED)
 
 
@@ -68,7 +71,7 @@ def _taken(session: Session, name: str, collar: str | None) -> Conflict:
     return Conflict(f"The officer {collar} has the account {other}.", found={"account": other})
 
 
-_ROWS = sa.select(
+_COLUMNS: list[Any] = [
     Account.name,
     Account.role,
     Account.collar,
@@ -76,18 +79,26 @@ _ROWS = sa.select(
     Account.created_at,
     Account.one_time_until,
     Account.badge_hash.is_not(None).label("has_badge"),
-)
+]
+_ROWS = sa.select(*_COLUMNS)
 
 
 def find(session: Session, filters: Mapping[str, Any], paging: Paging) -> Page:
     """Accounts in order of their names. Filters: ``role``, ``state``, and ``q``, how a name or collar number begins."""
-    exact = {Account.role: "role", Account.state: "state"}
-    statement = _ROWS.where(*(column == filters[name] for column, name in exact.items() if filters.get(name)))
+    return paging.page(session, _ROWS.where(*_conditions(filters)), [_NAME])
+
+
+def count(session: Session, filters: Mapping[str, Any]) -> int:
+    """How many accounts the filters find."""
+    return capped_count(session, sa.select(Account.id).where(*_conditions(filters)))
+
+
+def _conditions(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    exact: dict[str, Any] = {"role": Account.role, "state": Account.state}
+    found = [column == filters[name] for name, column in exact.items() if filters.get(name)]
     if text := spelled(filters.get("q") or ""):
-        statement = statement.where(
-            Account.name.istartswith(text, autoescape=True) | begins(Account.collar, text.upper())
-        )
-    return paging.page(session, statement, [Account.name])
+        found.append(Account.name.istartswith(text, autoescape=True) | begins(Account.collar, text.upper()))
+    return found
 
 
 def shown(session: Session, name: str) -> dict[str, Any]:
@@ -205,7 +216,7 @@ def _require_other(actor: Actor, account: Account) -> None:
 
 
 def issue_badge(session: Session, actor: Actor, name: str, *, now: datetime) -> str:
-    """A new badge text for an account. An earlier badge stops working, and counters that it was shown to are signed out.
+    """A new badge text for an account. An earlier one stops working, and counters that it was shown to are signed out.
 
     Raises:
         NotFound
@@ -279,8 +290,7 @@ def create_token(session: Session, actor: Actor, *, name: str, role: Role, lasts
 
 def find_tokens(session: Session, paging: Paging) -> Page:
     """Tokens in order of their names, without what would let anybody use them."""
-    columns = ApiToken.name, ApiToken.role, ApiToken.created_at, ApiToken.expires_at, ApiToken.revoked_at
-    return paging.page(session, sa.select(*columns), [ApiToken.name])
+    return paging.page(session, sa.select(*(_TOKEN.c[name] for name in _TOKEN_COLUMNS)), [_TOKEN.c.name])
 
 
 def revoke_token(session: Session, actor: Actor, name: str, *, now: datetime) -> None:

@@ -39,7 +39,7 @@ class Account(Base):
     created_at: Mapped[datetime] = mapped_column(_Instant)
     version: Mapped[int] = mapped_column(sa.Integer, server_default="1")
 
-    __mapper_args__ = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own way of saying it
 
     @hybrid_property
     def state(self) -> AccountState:

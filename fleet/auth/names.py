@@ -6,6 +6,8 @@ import unicodedata
 from fleet.errors import Invalid
 
 LONGEST_NAME = 100
+# The address of the page that makes an account.
+_RESERVED = frozenset({"new"})
 # Letters and digits of any alphabet, as in siân.jones or jo@force.example. No colon: the log writes account:jo.
 _NAME = re.compile(r"[\w.@+'-]+")
 
@@ -24,7 +26,7 @@ def new_account_name(text: str) -> str:
         Invalid
     """
     name = spelled(text)
-    if not _NAME.fullmatch(name) or len(text.strip()) > LONGEST_NAME:
+    if not _NAME.fullmatch(name) or name in _RESERVED or len(text.strip()) > LONGEST_NAME:
         problem = f"must be 1 to {LONGEST_NAME} letters, digits or any of . _ - @ + '"
         raise Invalid(f"The account's name {problem}.", fields={"name": [f"The name {problem}."]})
     return name

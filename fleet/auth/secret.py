@@ -24,7 +24,7 @@ _ONE_TIME_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misrea
 
 
 class Bound:
-    """Lets ``at_once`` callers work, ``waiting`` more wait for at most ``patience_s`` seconds, and turns others away."""
+    """Lets ``at_once`` callers work, ``waiting`` more wait at most ``patience_s`` seconds, and turns others away."""
 
     def __init__(self, *, at_once: int, waiting: int, patience_s: float) -> None:
         self._places = threading.BoundedSemaphore(at_once + waiting)

@@ -1,9 +1,9 @@
 """Names and passwords, and the limit on guessing them.
 
-A guess takes three steps, each with a transaction of its own at most, so this is the one service that opens them itself:
-it is counted as a failure beforehand; its password is verified with no connection and no lock held; its outcome is
-written, and a success takes back the count. So any number of guesses at once are counted before the first is verified,
-a process killed in between has counted too much rather than too little, and a flood of guesses pins no connection.
+A guess takes three steps, and this is the one service that opens transactions itself: it is counted as a failure
+beforehand; its password is verified with no connection and no lock held; its outcome is written, and a success takes
+back the count. So any number of guesses at once are counted before the first is verified, a process killed in between
+has counted too much rather than too little, and a flood of guesses pins no connection.
 """
 
 import ipaddress

@@ -296,3 +296,14 @@ def due_within(session: Session, *, now: datetime, hours: int, limit: int = 10) 
     statement = CAMERA_ROWS.where(Allocation.due_back < now + timedelta(hours=hours))
     rows = session.execute(statement.order_by(Allocation.due_back, Camera.serial).limit(limit))
     return [row_dict(row) for row in rows]
+
+
+def in_bays(session: Session, dock: str) -> list[dict[str, Any]]:
+    """The cameras that sit in a dock now, by bay."""
+    statement = CAMERA_ROWS.add_columns(CameraReport.bay).where(_SITS_IN.serial == dock)
+    return [row_dict(row) for row in session.execute(statement.order_by(CameraReport.bay, Camera.serial))]
+
+
+def homed_at(session: Session, dock: str, paging: Paging) -> Page:
+    """The cameras that are expected in a dock, in order of serial."""
+    return paging.page(session, CAMERA_ROWS.where(Dock.serial == dock), SORTS["serial"])

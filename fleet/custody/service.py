@@ -73,11 +73,11 @@ def issue(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now:
     officer = PEOPLE.lock(session, wanted.collar)
     in_the_way += _training_blocks(officer, now)
     _require_clear(session, actor, camera, officer, in_the_way, wanted.override_reason, now)
-    _require_free_hands(session, officer, wanted.kind)
+    require_free_hands(session, officer, wanted.kind)
     due_back = wanted.due_back
     if due_back is None and wanted.kind is IssueKind.POOL:
         due_back = now + policy.pool_loan
-    return _hand_over(session, actor, camera, officer, wanted.kind, due_back, Event.CAMERA_ISSUED, now=now)
+    return hand_over(session, actor, camera, officer, wanted.kind, due_back, Event.CAMERA_ISSUED, now=now)
 
 
 def _training_blocks(officer: Person, now: datetime) -> list[Block]:
@@ -129,7 +129,7 @@ def _refusal(camera: Camera, officer: Person, block: Block) -> Conflict:
     return CameraNotReady(block.what, rule=block.rule, found=found, mend=block.mend)
 
 
-def _require_free_hands(session: Session, officer: Person, kind: IssueKind) -> None:
+def require_free_hands(session: Session, officer: Person, kind: IssueKind) -> None:
     """One personal camera and one loan at most; and no personal camera while a loan is out (rule 7)."""
     for held in open_allocations(session, officer):
         if held.kind is kind or (held.active and kind is IssueKind.PERSONAL):
@@ -144,7 +144,7 @@ def open_allocations(session: Session, officer: Person) -> list[Allocation]:
     return list(session.scalars(statement.options(sa.orm.joinedload(Allocation.camera))))
 
 
-def _hand_over(
+def hand_over(
     session: Session,
     actor: Actor,
     camera: Camera,
@@ -166,7 +166,7 @@ def _hand_over(
         active=True,
         continues_id=continues.id if continues else None,
     )
-    _move(camera, Custody.ISSUED, now)
+    put(camera, Custody.ISSUED, now)
     session.add(allocation)
     session.flush()
     audit.record(
@@ -189,7 +189,7 @@ def _rest_active(session: Session, officer: Person) -> None:
     session.execute(active.values(active=False).execution_options(synchronize_session="fetch"))
 
 
-def _move(camera: Camera, to: Custody, now: datetime) -> None:
+def put(camera: Camera, to: Custody, now: datetime) -> None:
     """Change a camera's custody along the table of transitions.
 
     Raises:
@@ -254,7 +254,7 @@ def take_back(
         what = f"{serial} is not out; it is {camera.custody}."
         raise CameraNotReady(what, rule=7, found={"custody": str(camera.custody)}, mend="store")
     to = after_return(condition is Condition.GOOD, allocation.kind, _has_reported(session, camera), policy)
-    _close(session, camera, allocation, condition, note, to, now)
+    close(session, camera, allocation, condition, note, to, now)
     audit.record(
         session,
         actor,
@@ -281,7 +281,7 @@ def _has_reported(session: Session, camera: Camera) -> bool:
     return session.scalars(statement).first() is not None
 
 
-def _close(
+def close(
     session: Session,
     camera: Camera,
     allocation: Allocation,
@@ -290,16 +290,16 @@ def _close(
     to: Custody,
     now: datetime,
 ) -> None:
-    _move(camera, to, now)
-    allocation.returned_at, allocation.condition, allocation.note = now, condition, note
-    allocation.active = False
-    session.flush()
+    """End an allocation, put the camera where it belongs now, and wake the officer's other camera."""
+    put(camera, to, now)
+    ended = sa.update(Allocation).where(Allocation.id == allocation.id)
+    # Written out, not left to the session's idea of what changed: another counter may have changed ``active`` meanwhile.
+    session.execute(ended.values(returned_at=now, condition=condition, note=note, active=False))
     # The officer's personal camera is active again once the loan is back.
-    resting = sa.select(Allocation.id).where(
-        Allocation.person_id == allocation.person_id, Allocation.returned_at.is_(None)
+    resting = sa.update(Allocation).where(
+        Allocation.person_id == allocation.person_id, Allocation.returned_at.is_(None), ~Allocation.active
     )
-    woken = sa.update(Allocation).where(Allocation.id.in_(resting), ~Allocation.active)
-    session.execute(woken.values(active=True).execution_options(synchronize_session="fetch"))
+    session.execute(resting.values(active=True).execution_options(synchronize_session="fetch"))
 
 
 def take_over(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now: datetime) -> Allocation:
@@ -311,77 +311,6 @@ def take_over(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, 
     CAMERAS.lock(session, wanted.serial)
     take_back(session, actor, wanted.serial, Condition.GOOD, note="handed over", policy=policy, now=now)
     return issue(session, actor, wanted, policy=policy, now=now)
-
-
-def undo_issue(session: Session, actor: Actor, allocation_id: int, *, policy: Policy, now: datetime) -> Allocation:
-    """Reverse an issue of a moment ago: the camera is back where it was, and the log says why.
-
-    Raises:
-        HistoryStands: rule 9: it is too long ago, or the camera was returned since.
-    """
-    camera, allocation = _lock_allocation(session, allocation_id)
-    _require_recent(allocation.issued_at, policy, now)
-    if allocation.returned_at is not None:
-        raise HistoryStands(f"{camera.serial} was returned since; there is nothing to undo.", rule=9)
-    _close(session, camera, allocation, Condition.GOOD, "issue undone", Custody.IN_STOCK, now)
-    audit.record(
-        session,
-        actor,
-        Event.ISSUE_UNDONE,
-        (Subject.CAMERA, camera.serial),
-        at=now,
-        officer=allocation.person.collar,
-        allocation=allocation.id,
-    )
-    return allocation
-
-
-def undo_return(session: Session, actor: Actor, allocation_id: int, *, policy: Policy, now: datetime) -> Allocation:
-    """Reverse a return of a moment ago: the officer has the camera again, as a new allocation (rule 9).
-
-    Raises:
-        HistoryStands: rule 9: it is too long ago, or camera or officer have moved on since.
-    """
-    camera, allocation = _lock_allocation(session, allocation_id)
-    if allocation.returned_at is None:
-        raise HistoryStands(f"{camera.serial} is not returned; there is nothing to undo.", rule=9)
-    _require_recent(allocation.returned_at, policy, now)
-    officer = PEOPLE.lock(session, allocation.person.collar)
-    if camera.custody_at != allocation.returned_at or open_allocation(session, camera) is not None:
-        raise HistoryStands(f"{camera.serial} has moved on since; issue it anew.", rule=9)
-    _require_free_hands(session, officer, allocation.kind)
-    if camera.custody is Custody.QUARANTINED:
-        _move(camera, Custody.IN_STOCK, now)
-    return _hand_over(
-        session,
-        actor,
-        camera,
-        officer,
-        allocation.kind,
-        allocation.due_back,
-        Event.RETURN_UNDONE,
-        now=now,
-        continues=allocation,
-    )
-
-
-def _lock_allocation(session: Session, allocation_id: int) -> tuple[Camera, Allocation]:
-    serial = session.scalars(
-        sa.select(Camera.serial)
-        .join(Allocation, Allocation.camera_id == Camera.id)
-        .where(Allocation.id == allocation_id)
-    ).one_or_none()
-    if serial is None:
-        raise HistoryStands("There is nothing to undo.", rule=9)
-    camera = CAMERAS.lock(session, serial)
-    statement = sa.select(Allocation).where(Allocation.id == allocation_id)
-    return camera, session.scalars(statement.execution_options(populate_existing=True)).one()
-
-
-def _require_recent(at: datetime, policy: Policy, now: datetime) -> None:
-    if now - at > policy.undo_window:
-        seconds = int(policy.undo_window.total_seconds())
-        raise HistoryStands(f"That was more than {seconds} s ago; it stands. Make a new act instead.", rule=9)
 
 
 # What a person may do by hand. The rest of the life cycle belongs to acts of its own.
@@ -416,7 +345,7 @@ def move(session: Session, actor: Actor, serial: str, to: Custody, *, note: str 
         able = sorted(str(step) for start, step in BY_HAND if start is was)
         what = f"{serial} is {was}; by hand it can become {' or '.join(able) or 'nothing else'}."
         raise HistoryStands(what, rule=9, found={"custody": str(was), "possible": able})
-    _move(camera, to, now)
+    put(camera, to, now)
     session.flush()
     audit.record(session, actor, Event.CAMERA_MOVED, (Subject.CAMERA, serial), at=now, custody=[was, to], note=note)
     return camera
@@ -438,7 +367,7 @@ def take_report(
     camera = CAMERAS.lock(session, serial)
     record_report(session, camera, said, now=now)
     if camera.custody is Custody.RETURNING and not blocks(standing_of(session, camera), IssueKind.POOL, policy):
-        _move(camera, Custody.IN_STOCK, now)
+        put(camera, Custody.IN_STOCK, now)
         session.flush()
         audit.record(session, actor, Event.CAMERA_CHECKED, (Subject.CAMERA, serial), at=now, custody=camera.custody)
     return camera

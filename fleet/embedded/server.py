@@ -121,6 +121,7 @@ class Server:
             if self._is_gone():
                 return
             with suppress(EmbeddedError):
+                self.account.let_into(self.place.var)
                 self._run("pg_ctl", "stop", "-W", "-m", mode, "-D", str(self.place.data))
                 self._wait(self._is_gone, "it does not stop")
         if not self._is_gone():
@@ -133,8 +134,10 @@ class Server:
         shutil.rmtree(self.place.unfinished, ignore_errors=True)
         if not self.place.data.exists():
             self._make_cluster()
-        (self.place.data / "postmaster.pid").unlink(missing_ok=True)
         sockets = self.account.own_folder(self.place.sockets())
+        # They name a dead process by a number that a zombie or another program may have, and would be believed.
+        for stale in (self.place.data / "postmaster.pid", *sockets.glob(".s.PGSQL.*")):
+            stale.unlink(missing_ok=True)
         quoted = str(sockets).replace('"', '""')
         settings = _SETTINGS | {"unix_socket_directories": f'"{quoted}"'}
         # The shell leaves the server to init: as our child it would become a zombie whenever it dies before us.

@@ -3,7 +3,7 @@
 Pages say permission, form, call, template; rules live in the domains' services.
 """
 
-from fleet.pages import accounts, audit, cameras, counter, front, me, people, sign_in, sites, tasers
+from fleet.pages import accounts, audit, cameras, counter, front, layout, me, people, sign_in, sites, tasers
 from fleet.web import Service
 
 _BLUEPRINTS = [
@@ -12,6 +12,7 @@ _BLUEPRINTS = [
 
 
 def register(app: Service) -> None:
-    """Add every page."""
+    """Add every page, and what they all stand in."""
+    layout.prepare(app)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)

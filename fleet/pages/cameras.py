@@ -1,5 +1,163 @@
-"""Pages."""
+"""``/cameras``: the fleet, and one camera with what may be done with it now."""
 
-from flask import Blueprint
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from fleet.auth.permissions import Permission, is_permitted
+from fleet.cameras import service as register
+from fleet.cameras.schemas import CameraChange, NewCamera
+from fleet.cameras.service import CAMERAS
+from fleet.cameras.states import Custody, Use
+from fleet.clock import utc_now
+from fleet.custody import holdings, service
+from fleet.custody.models import IssueKind
+from fleet.custody.readiness import Block, blocks
+from fleet.custody.schemas import CameraQuery, CustodyMove, IssueRequest, ReturnRequest
+from fleet.errors import FleetError
+from fleet.pages import forms
+from fleet.pages.listing import Column, Listing, older
+from fleet.pages.records import Record
+from fleet.paging import Page, Paging
+from fleet.web import allow, caller
+from fleet.web import service as running
 
 pages = Blueprint("cameras_pages", __name__)
+
+_HINTS = {
+    "serial": "As on the camera’s label. A scanner may type it.",
+    "home_dock": "The serial of the dock where it is expected.",
+    "encryption": "What is typed here is recorded, not reported by the camera (rule 1).",
+    "bluetooth": "What is typed here is recorded, not reported by the camera (rule 1).",
+}
+
+
+def _find(session: Session, filters: Mapping[str, Any], paging: Paging, *, sort: str, descending: bool) -> Page:
+    return holdings.find(session, filters, paging, now=utc_now(), sort=sort, descending=descending)
+
+
+def _count(session: Session, filters: Mapping[str, Any]) -> int:
+    return holdings.count(session, filters, now=utc_now())
+
+
+LIST = Listing(
+    path="/cameras", title="Cameras", one="camera", many="cameras", view=Permission.CAMERA_VIEW, query=CameraQuery,
+    find=_find, count=_count, sorts=list(holdings.SORTS), add=Permission.CAMERA_EDIT, begin="cameras",
+    search="Serial, or its last digits, asset tag, collar number or site",
+    columns=[
+        Column("serial", to="cameras_pages.camera"), Column("asset_tag"), Column("model", show="word"),
+        Column("use", show="word"), Column("custody", show="custody"), Column("holder", to="people_pages.person"),
+        Column("due_back", show="when"), Column("site", to="sites_pages.site"), Column("firmware"),
+    ],
+    exported=[
+        "serial", "asset_tag", "model", "use", "phase", "home_dock", "firmware", "encryption", "bluetooth", "custody",
+        "holder", "due_back",
+    ],
+)  # fmt: skip
+LIST.add_to(pages)
+
+RECORD = Record(
+    path="/cameras", one="camera", key="serial", page="cameras_pages.camera", edit=Permission.CAMERA_EDIT,
+    new=NewCamera, change=CameraChange, get=holdings.get, register=register.register, revise=register.revise,
+    hints=_HINTS,
+)  # fmt: skip
+RECORD.add_to(pages)
+
+
+@pages.get("/cameras/<identifier:serial>")
+@allow(Permission.CAMERA_VIEW)
+def camera(serial: str) -> ResponseReturnValue:
+    """One camera: its state, its history, what stands in its way, and the acts that are possible now."""
+    return _page(serial)
+
+
+@pages.post("/cameras/<identifier:serial>/return")
+@allow(Permission.CAMERA_RETURN)
+def take_back(serial: str) -> ResponseReturnValue:
+    """Take it back from whoever has it."""
+
+    def act() -> str:
+        said = forms.read(ReturnRequest(), request.form, prefix="return-")
+        policy = running().fleet_settings.policy
+        done = service.take_back(*caller(), serial, said["condition"], note=said["note"], policy=policy, now=utc_now())
+        return f"{serial} was returned from {done.person.collar}."
+
+    return _act(serial, act)
+
+
+@pages.post("/cameras/<identifier:serial>/issue")
+@allow(Permission.CAMERA_ISSUE)
+def issue(serial: str) -> ResponseReturnValue:
+    """Issue it to an officer."""
+
+    def act() -> str:
+        wanted = service.Issue(serial, **forms.read(IssueRequest(), request.form, prefix="issue-"))
+        service.issue(*caller(), wanted, policy=running().fleet_settings.policy, now=utc_now())
+        return f"{serial} was issued to {wanted.collar}."
+
+    return _act(serial, act)
+
+
+@pages.post("/cameras/<identifier:serial>/move")
+@allow(Permission.CAMERA_EDIT)
+def move(serial: str) -> ResponseReturnValue:
+    """Move it by hand: into quarantine and out, to repair and back."""
+
+    def act() -> str:
+        said = forms.read(CustodyMove(), request.form, prefix="move-")
+        moved = service.move(*caller(), serial, said["custody"], note=said["note"], now=utc_now())
+        return f"{serial} is {str(moved.custody).replace('_', ' ')} now."
+
+    return _act(serial, act)
+
+
+def _act(serial: str, act: Callable[[], str]) -> ResponseReturnValue:
+    """Do it and show the camera; or show it with what refused, and what was typed."""
+    done: list[str] = []
+    refused = forms.attempt(lambda: done.append(act()))
+    if refused is not None:
+        return _page(serial, refused)
+    flash(done[0], "success")
+    return redirect(url_for(".camera", serial=serial), 303)
+
+
+def _page(serial: str, refused: FleetError | None = None) -> ResponseReturnValue:
+    session, _ = caller()
+    found = holdings.get(session, serial)
+    shown = {
+        "camera": found,
+        "blocks": _in_the_way(session, serial, found["use"]),
+        "history": older(f"history of {serial}", lambda page: holdings.history(session, serial, page)),
+        "moves": by_hand(found["custody"]),
+        "issue_fields": _issue_fields(),
+        "kind": IssueKind.PERSONAL if found["use"] is Use.PERSONAL else IssueKind.POOL,
+        "return_fields": forms.fields_of(ReturnRequest, prefix="return-"),
+    }
+    errors = forms.errors_of(refused)
+    status = refused.status if refused else 200
+    return render_template("cameras/camera.html", **shown, typed=request.form, errors=errors), status
+
+
+def _in_the_way(session: Session, serial: str, use: Use | None) -> list[Block]:
+    kind = IssueKind.PERSONAL if use is Use.PERSONAL else IssueKind.POOL
+    standing = service.standing_of(session, CAMERAS.get(session, serial))
+    return blocks(standing, kind, running().fleet_settings.policy)
+
+
+def _issue_fields() -> list[forms.Field]:
+    _, actor = caller()
+    may_override = is_permitted(actor, Permission.CUSTODY_OVERRIDE)
+    hints = {
+        "due_back": "Local time. Left empty, a loan lasts one shift and a personal issue has no end.",
+        "override_reason": "Only where a rule stands in the way that you may override. It is kept in the log.",
+    }
+    without = () if may_override else ("override_reason",)
+    return forms.fields_of(IssueRequest, prefix="issue-", hints=hints, without=without)
+
+
+def by_hand(custody: Custody) -> list[Custody]:
+    """Where a person may move a camera from here, in the order of its life."""
+    return sorted((to for start, to in service.BY_HAND if start is custody), key=list(Custody).index)

@@ -1,5 +1,185 @@
-"""Pages."""
+"""``/``: what needs attention, by what somebody is here for."""
 
-from flask import Blueprint
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from urllib.parse import urlencode
+
+from flask import Blueprint, render_template, url_for
+from sqlalchemy.orm import Session
+
+from fleet.actors import Actor, Role
+from fleet.audit import Event
+from fleet.audit import service as log
+from fleet.auth.permissions import Permission, is_permitted
+from fleet.clock import utc_now
+from fleet.custody import holdings
+from fleet.custody.holdings import Attention
+from fleet.pages import words
+from fleet.pages.me import own_kit
+from fleet.pages.sites import next_stages
+from fleet.sites import service as sites
+from fleet.sites.stages import Stage
+from fleet.tasers import service as tasers
+from fleet.web import allow, caller
 
 pages = Blueprint("front_pages", __name__)
+
+
+@dataclass(frozen=True)
+class Matter:
+    """Something to look at: how many there are, and the list of them. An ``urgent`` one is somebody's now."""
+
+    text: str
+    count: int
+    href: str
+    urgent: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    heading: str
+    matters: list[Matter]
+
+
+_ABOUT_CAMERAS: dict[Attention, tuple[str, str, bool]] = {
+    Attention.OVERDUE: ("Overdue cameras", "Not back although their loan has ended.", True),
+    Attention.DUE_SOON: ("Due back within two hours", "", False),
+    Attention.UNCHECKED: ("Returned, waiting for their check", "Dock them: they are ready once it passes.", False),
+    Attention.QUARANTINED: ("Quarantined cameras", "Release them or send them to repair.", False),
+    Attention.FAULT: ("Cameras that report a fault", "", True),
+    Attention.MISSING: ("Missing, lost or stolen cameras", "A missing one is reported within 24 hours.", True),
+    Attention.UNTRAINED: ("Cameras out to officers without current training", "Book a course, or take it back.", True),
+    Attention.TRAINING_ENDS: ("Cameras out to officers whose training ends within 30 days", "", False),
+}
+
+
+def _cameras(session: Session, heading: str, *whys: Attention) -> Group:
+    counted = holdings.counts(session, whys, now=utc_now())
+    return Group(heading, [_about(why, counted[why]) for why in whys])
+
+
+def _about(why: Attention, number: int) -> Matter:
+    text, hint, urgent = _ABOUT_CAMERAS[why]
+    return Matter(text, number, url_for("cameras_pages.cameras_list", attention=str(why)), urgent, hint)
+
+
+def _store(session: Session) -> list[Group]:
+    order = Attention.OVERDUE, Attention.DUE_SOON, Attention.UNCHECKED, Attention.QUARANTINED
+    return [_cameras(session, "At the store", *order)]
+
+
+def _it(session: Session) -> list[Group]:
+    found = holdings.levels(session)
+    behind = [
+        *_levels("encryption", "encrypted with", found["encryption"], {"none", "aes128"}),
+        *_levels("bluetooth", "with Bluetooth", found["bluetooth"], {"legacy"}),
+        *_levels("firmware", "on firmware", found["firmware"], older_than_newest(found["firmware"])),
+    ]
+    return [_cameras(session, "Faults", Attention.FAULT), Group("Behind", behind)]
+
+
+def _levels(name: str, said: str, counted: dict[str, int], behind: Iterable[str]) -> list[Matter]:
+    cameras = url_for("cameras_pages.cameras_list")
+    return [
+        Matter(f"Cameras {said} {words.word(value)}", counted[value], f"{cameras}?{urlencode({name: value})}")
+        for value in sorted(behind)
+        if value in counted
+    ]
+
+
+def older_than_newest(versions: Iterable[str]) -> set[str]:
+    """All but the newest of the versions that the fleet has, number by number: 1.10 is newer than 1.9."""
+    known = set(versions)
+    return known - {max(known, key=_numbers)} if known else set()
+
+
+def _numbers(version: str) -> tuple[tuple[int, ...], str]:
+    parts = "".join(character if character.isdecimal() else " " for character in version).split()
+    return tuple(int(part) for part in parts), version
+
+
+def _estates(session: Session) -> list[Group]:
+    counted = {row["stage"]: row for row in sites.stage_counts(session)}
+    waiting = [_at_stage(stage, **counted[stage]) for stage in Stage if stage in counted and stage is not Stage.LIVE]
+    unplaced = sites.count_docks(session, {"placed": False})
+    docks = Matter("Docks without a site", unplaced, url_for("sites_pages.docks_list", placed="false"))
+    return [Group("Sites on their way", waiting), Group("Docks", [docks])]
+
+
+def _at_stage(stage: Stage, sites: int, nte: int, **_: object) -> Matter:
+    steps = " or ".join(str(step).replace("_", " ") for step in next_stages(stage))
+    hint = f"Next: {steps}." + (f" {nte} police the night-time economy and come first." if nte else "")
+    href = url_for("sites_pages.sites_list", stage=str(stage))
+    return Matter(f"Sites at {words.word(stage).lower()}", sites, href, hint=hint)
+
+
+def _supervisor(session: Session) -> list[Group]:
+    training = _cameras(session, "Training", Attention.UNTRAINED, Attention.TRAINING_ENDS)
+    gone = _cameras(session, "Missing", Attention.MISSING)
+    return [training, gone, _since_yesterday(session, Event.RULE_OVERRIDDEN, Event.ISSUE_REFUSED)]
+
+
+def _auditor(session: Session) -> list[Group]:
+    watched = Event.RULE_OVERRIDDEN, Event.ISSUE_REFUSED, Event.ACT_DENIED, Event.SIGN_IN_REFUSED
+    return [_since_yesterday(session, *watched)]
+
+
+def _since_yesterday(session: Session, *events: Event) -> Group:
+    yesterday = utc_now().astimezone(words.LOCAL).date() - timedelta(days=1)
+    counted = log.events_since(session, datetime.combine(yesterday, time(), words.LOCAL))
+    return Group("In the log since yesterday", [_logged(event, counted, yesterday) for event in events])
+
+
+def _logged(event: Event, counted: dict[str, int], since: date) -> Matter:
+    href = url_for("audit_pages.audit_list", event=str(event), since=since.isoformat())
+    return Matter(words.event(event), counted.get(str(event), 0), href)
+
+
+def _armourer(session: Session) -> list[Group]:
+    bare = tasers.count(session, {"sppm": "missing"})
+    href = url_for("tasers_pages.tasers_list", sppm="missing")
+    return [Group("Tasers", [Matter("X2 without a magazine", bare, href, hint="They cannot pair (rule 2).")])]
+
+
+_BY_ROLE: dict[Role, tuple[Callable[[Session], list[Group]], ...]] = {
+    Role.STORE: (_store,),
+    Role.ARMOURER: (_armourer,),
+    Role.IT: (_it,),
+    Role.ESTATES: (_estates,),
+    Role.SUPERVISOR: (_supervisor,),
+    Role.AUDITOR: (_auditor,),
+    Role.ADMIN: (_store, _supervisor, _it, _estates, _armourer),
+}
+
+
+@pages.get("/")
+@allow(Permission.FRONT_PAGE)
+def front() -> str:
+    """What needs attention now."""
+    session, actor = caller()
+    now = utc_now()
+    return render_template(
+        "front/front.html",
+        groups=groups(session, actor),
+        overdue=_most_overdue(session, actor, now),
+        own=own_kit(session, actor.collar) if is_permitted(actor, Permission.OWN_KIT_VIEW) else None,
+        empty=is_permitted(actor, Permission.CAMERA_VIEW) and holdings.is_empty(session),
+        now=now,
+    )
+
+
+def groups(session: Session, actor: Actor) -> list[Group]:
+    """What there is to look at for somebody's role; a group with nothing in it is left out."""
+    if actor.role is None or not is_permitted(actor, Permission.CAMERA_VIEW):
+        return []
+    found = [group for about in _BY_ROLE.get(actor.role, ()) for group in about(session)]
+    some = [Group(group.heading, [matter for matter in group.matters if matter.count]) for group in found]
+    return [group for group in some if group.matters]
+
+
+def _most_overdue(session: Session, actor: Actor, now: datetime) -> list[dict[str, object]]:
+    if not (is_permitted(actor, Permission.CAMERA_RETURN) and is_permitted(actor, Permission.CAMERA_VIEW)):
+        return []
+    return holdings.due_within(session, now=now, hours=2)

@@ -20,12 +20,11 @@ from fleet.clock import utc_now
 from fleet.errors import Invalid
 from fleet.pages import forms, words
 from fleet.paging import CAPPED_COUNT, Page, Paging
+from fleet.transfer.cells import guarded
 from fleet.web import allow, caller, service
 
 # Rows of a file that are read at once: enough to be fast, few enough to be held in memory.
 _ROWS_AT_ONCE = 1_000
-# A spreadsheet takes a text that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Find(Protocol):
@@ -82,7 +81,7 @@ class Listing:
         """The list; a filter that cannot be used is said beside it."""
         session, _ = caller()
         typed = _typed()
-        shown = {"listing": self, "typed": typed, "fields": self.fields(), "partial": _is_partial()}
+        shown: dict[str, Any] = {"listing": self, "typed": typed, "fields": self.fields(), "partial": _is_partial()}
         try:
             query = self._query(typed)
             found = answer_page(f"page {self.name}", query, lambda paging: self._found(session, query, paging))
@@ -91,8 +90,8 @@ class Listing:
             status = 200 if _is_partial() else error.status
             return render_template("listing.html", **shown, errors=forms.errors_of(error)), status
         total = self.count(session, _filters(query))
-        links = Links(self, typed, query)
-        return render_template("listing.html", **shown, items=found["items"], total=told(total), links=links, found=found)
+        shown |= {"found": found, "total": told(total), "links": Links(self, typed, query)}
+        return render_template("listing.html", **shown)
 
     def fields(self) -> list[forms.Field]:
         """The filters, the search box first."""
@@ -129,7 +128,8 @@ class Listing:
         if unknown:
             raise Invalid("No such filter.", fields={"": [f"There is no filter {name!r} here." for name in unknown]})
         if bad := [name for name, text in typed.items() if not text.isprintable()]:
-            raise Invalid("Cannot be read.", fields={name: ["This has a character that cannot be printed."] for name in bad})
+            said = ["This has a character that cannot be printed."]
+            raise Invalid("Cannot be read.", fields=dict.fromkeys(bad, said))
         loaded: dict[str, Any] = forms.read(self._schema(), typed)
         return loaded
 
@@ -233,5 +233,4 @@ def _in_file(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, dict):
         return words.told(value)
-    text = str(audit.as_json(value)) if value is not None else ""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return guarded(str(audit.as_json(value))) if value is not None else ""

@@ -1,5 +1,72 @@
-"""Pages."""
+"""``/people``: officers, their training, and the kit they have and had."""
 
-from flask import Blueprint
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, render_template
+from sqlalchemy.orm import Session
+
+from fleet.auth.permissions import Permission
+from fleet.clock import utc_now
+from fleet.custody import holdings
+from fleet.pages.listing import Column, Listing, older
+from fleet.pages.records import Record
+from fleet.paging import Page, Paging
+from fleet.people import schemas, service
+from fleet.tasers import service as tasers
+from fleet.web import allow, caller
 
 pages = Blueprint("people_pages", __name__)
+
+
+def _today(filters: Mapping[str, Any]) -> dict[str, Any]:
+    return {**filters, "today": utc_now().date()}
+
+
+def _find(session: Session, filters: Mapping[str, Any], paging: Paging, *, sort: str, descending: bool) -> Page:
+    return service.find(session, _today(filters), paging, sort=sort, descending=descending)
+
+
+def _count(session: Session, filters: Mapping[str, Any]) -> int:
+    return service.count(session, _today(filters))
+
+
+LIST = Listing(
+    path="/people", title="Officers", one="officer", many="officers", view=Permission.PERSON_VIEW,
+    query=schemas.PersonQuery, find=_find, count=_count, sorts=list(service.SORTS), add=Permission.PERSON_EDIT,
+    begin="people", search="Collar number or name",
+    columns=[
+        Column("collar", to="people_pages.person"), Column("name"), Column("team"), Column("function", show="word"),
+        Column("site", to="sites_pages.site"), Column("trained_until", show="training"),
+    ],
+    exported=["collar", "name", "team", "function", "site", "trained_until"],
+)  # fmt: skip
+LIST.add_to(pages)
+
+RECORD = Record(
+    path="/people", one="officer", key="collar", page="people_pages.person", edit=Permission.PERSON_EDIT,
+    new=schemas.NewPerson, change=schemas.PersonChange, get=service.get, register=service.register,
+    revise=service.revise,
+    hints={
+        "site": "The code of the site where they are based.",
+        "trained_until": "The last day that their training covers.",
+        "team": "A team that is not known yet is added.",
+    },
+)  # fmt: skip
+RECORD.add_to(pages)
+
+
+@pages.get("/people/<identifier:collar>")
+@allow(Permission.PERSON_VIEW)
+def person(collar: str) -> str:
+    """One officer: training, kit, and every camera they ever had."""
+    session, _ = caller()
+    now = utc_now()
+    return render_template(
+        "people/person.html",
+        person=service.get(session, collar),
+        kit=holdings.kit(session, collar),
+        tasers=tasers.held_by(session, collar),
+        history=older(f"cameras of {collar}", lambda page: holdings.held_before(session, collar, page)),
+        now=now,
+    )

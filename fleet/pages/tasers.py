@@ -1,5 +1,43 @@
-"""Pages."""
+"""``/tasers``: the register of Tasers."""
 
-from flask import Blueprint
+from flask import Blueprint, render_template
+
+from fleet.auth.permissions import Permission
+from fleet.pages.listing import Column, Listing
+from fleet.pages.records import Record
+from fleet.tasers import schemas, service
+from fleet.web import allow, caller
 
 pages = Blueprint("tasers_pages", __name__)
+
+LIST = Listing(
+    path="/tasers", title="Tasers", one="Taser", many="Tasers", view=Permission.TASER_VIEW, query=schemas.TaserQuery,
+    find=service.find, count=service.count, sorts=list(service.SORTS), add=Permission.TASER_EDIT, begin="tasers",
+    search="Serial of the Taser or of its SPPM",
+    columns=[
+        Column("serial", to="tasers_pages.taser"), Column("model", show="word"), Column("sppm"), Column("firmware"),
+        Column("bluetooth", show="word"), Column("home_site", to="sites_pages.site"),
+        Column("holder", to="people_pages.person"),
+    ],
+    exported=["serial", "model", "sppm", "firmware", "bluetooth", "home_site", "holder"],
+)  # fmt: skip
+LIST.add_to(pages)
+
+Record(
+    path="/tasers", one="Taser", key="serial", page="tasers_pages.taser", edit=Permission.TASER_EDIT,
+    new=schemas.NewTaser, change=schemas.TaserChange, get=service.get, register=service.register,
+    revise=service.revise,
+    hints={
+        "sppm": "The serial of the fitted magazine. An X26 has none (rule 2).",
+        "home_site": "The code of the site where it is kept.",
+        "holder": "The collar number of the officer who has it.",
+    },
+).add_to(pages)  # fmt: skip
+
+
+@pages.get("/tasers/<identifier:serial>")
+@allow(Permission.TASER_VIEW)
+def taser(serial: str) -> str:
+    """One Taser."""
+    session, _ = caller()
+    return render_template("tasers/taser.html", taser=service.get(session, serial))

@@ -1,4 +1,4 @@
-"""What the register's words are called on pages, and how instants are told: in local time, while the database has UTC."""
+"""What the register's words are called on pages, and how instants are told: local time, while the database has UTC."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -32,6 +32,8 @@ class Lines:
         while raw := self._stream.readline(_LONGEST_LINE):
             self._number += 1
             self.read += len(raw)
+            if self._number == 1:
+                raw = raw.removeprefix(_BOM)  # noqa: PLW2901 - Excel's mark of UTF-8
             if len(raw) == _LONGEST_LINE:
                 self._note(f"is longer than {_LONGEST_LINE:,} bytes")
                 raise TooLong
@@ -64,7 +66,7 @@ class Rows:
 
     def __init__(self, sheet: Sheet, stream: BinaryIO, problems: Problems) -> None:
         self._problems = problems
-        self._lines = Lines(_without_bom(stream), problems)
+        self._lines = Lines(stream, problems)
         self.unusual = 0
         self.unusual_examples: list[str] = []
         self._first_line = 0
@@ -135,9 +137,12 @@ class Rows:
             return
 
     def _row(self, line: int, cells: list[str], bad: bool) -> tuple[Any, ...] | None:
+        # Spreadsheets leave lines of separators behind where rows were cleared.
+        if len(cells) != len(self.columns) or not cells[self._key]:
+            if not any(cell.strip() for cell in cells):
+                return None
         if len(cells) != len(self.columns):
-            if cells and any(cell.strip() for cell in cells):
-                self._problems.add(line, f"has {len(cells)} cells; the header has {len(self.columns)}")
+            self._problems.add(line, f"has {len(cells)} cells; the header has {len(self.columns)}")
             return None
         read, bad = self._cells(line, cells, bad)
         key = read[self._key]
@@ -158,7 +163,7 @@ class Rows:
                 except ValueError as error:
                     bad = True
                     self._problems.add(line, str(error), column.name)
-            elif column.required and any(cells):
+            elif column.required:
                 bad = True
                 self._problems.add(line, "is empty", column.name)
             read.append(value)
@@ -168,17 +173,3 @@ class Rows:
         self.unusual += 1
         if len(self.unusual_examples) < _MOST_EXAMPLES:
             self.unusual_examples.append(serial)
-
-
-class _AfterStart:
-    """A stream of which the start was read already."""
-
-    def __init__(self, start: bytes, stream: BinaryIO) -> None:
-        self._start = start
-        self._stream = stream
-
-    def readline(self, limit: int) -> bytes:
-        start, self._start = self._start, b""
-        if not start or start.endswith(b"\n"):
-            return start or self._stream.readline(limit)
-        return start + self._stream.readline(limit - len(start))

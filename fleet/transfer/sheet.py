@@ -1,16 +1,16 @@
-"""What a kind of file holds: its columns, what each refers to, and what is to be checked and done beyond the columns."""
+"""What a kind of file holds: its columns, what they refer to, and what is to be checked beyond them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from fleet.actors import Actor
 from fleet.register import Kind
 from fleet.transfer.cells import Reader
-
-if TYPE_CHECKING:
-    from fleet.transfer.work import Work
 
 Values = dict[str, sa.ColumnElement[Any]]
 
@@ -72,6 +72,30 @@ class Check:
     say: Callable[[Any], str]
 
 
+@dataclass(frozen=True)
+class Staged:
+    """A file's rows in the database, before the register is touched.
+
+    ``stage`` holds every row, ``mark`` the ``line`` of those there is something to do for, with the ``id`` of the
+    register's row, NULL for a new one. ``present`` are the columns that the file has; the others are NULL in ``stage``.
+    """
+
+    session: Session
+    actor: Actor
+    now: datetime
+    stage: sa.Table
+    mark: sa.Table
+    present: frozenset[str]
+
+    def new_rows(self) -> sa.Join:
+        """The rows that are not in the register yet."""
+        return self.stage.join(self.mark, sa.and_(self.mark.c.line == self.stage.c.line, self.mark.c.id.is_(None)))
+
+    def has(self, *names: str) -> bool:
+        """Whether the file has any of the columns."""
+        return not self.present.isdisjoint(names)
+
+
 class Sheet:
     """One kind of file. Kinds that are more than their columns override the methods below."""
 
@@ -89,37 +113,37 @@ class Sheet:
         line, bad = sa.Column("line", sa.BigInteger), sa.Column("bad", sa.Boolean)
         return temporary("import_row", line, bad, *columns)
 
-    def lock(self, work: "Work") -> None:
+    def lock(self, staged: Staged) -> None:
         """Lock what a check looks at beside the rows of the sheet's own table."""
 
-    def checks(self, work: "Work") -> Iterator[Check]:
+    def checks(self, staged: Staged) -> Iterator[Check]:  # noqa: ARG002 - for those that override it
         """What must hold beyond the columns."""
         yield from ()
 
-    def notes(self, work: "Work") -> Iterator[str]:
+    def notes(self, staged: Staged) -> Iterator[str]:  # noqa: ARG002 - likewise
         """What the file says and the import leaves undone."""
         yield from ()
 
-    def values_when_new(self, work: "Work") -> Values:
+    def values_when_new(self, staged: Staged) -> Values:  # noqa: ARG002 - likewise
         """Columns of a new row that are not in the file as such."""
         return {}
 
-    def values_when_changed(self, wanted: Mapping[str, sa.ColumnElement[Any]]) -> Values:
+    def values_when_changed(self, wanted: Values) -> Values:  # noqa: ARG002 - likewise
         """Columns of a changed row that follow from what is ``wanted`` of others."""
         return {}
 
-    def facts_when_new(self, work: "Work") -> Values:
+    def facts_when_new(self, staged: Staged) -> Values:
         """What the log says of a new row; nothing is said of what is unknown."""
-        return {name: work.stage.c[name] for name in self.facts_of_columns}
+        return {name: staged.stage.c[name] for name in self.facts_of_columns}
 
-    def officer_when_new(self, work: "Work") -> sa.ColumnElement[Any]:
+    def officer_when_new(self, staged: Staged) -> sa.ColumnElement[Any]:  # noqa: ARG002 - likewise
         """The collar number of the officer concerned in a new row."""
         return sa.null()
 
-    def before_change(self, work: "Work") -> None:
+    def before_change(self, staged: Staged) -> None:
         """Statements to run while the register still says what was."""
 
-    def after_adding(self, work: "Work") -> None:
+    def after_adding(self, staged: Staged) -> None:
         """Statements to run when the new rows are in the register."""
 
     def exported(self) -> tuple[sa.FromClause, dict[str, sa.ColumnElement[Any]]]:

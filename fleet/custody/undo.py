@@ -1,0 +1,101 @@
+"""Reversing the last act of a moment ago: an act of its own, which the log keeps beside what it reverses (rule 9)."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fleet import audit
+from fleet.actors import Actor
+from fleet.audit import Event, Subject
+from fleet.cameras.models import Camera
+from fleet.cameras.service import CAMERAS
+from fleet.cameras.states import Custody
+from fleet.custody.models import Allocation, Condition
+from fleet.custody.service import HistoryStands, close, hand_over, open_allocation, put, require_free_hands
+from fleet.people.service import PEOPLE
+from fleet.settings import Policy
+
+# What an undone issue's allocation is noted with.
+UNDONE = "issue undone"
+
+
+def undo_issue(session: Session, actor: Actor, allocation_id: int, *, policy: Policy, now: datetime) -> Allocation:
+    """Reverse an issue of a moment ago: the camera is back where it was, and the log says why.
+
+    Raises:
+        HistoryStands: rule 9: it is too long ago, or the camera was returned since.
+    """
+    camera, allocation = _lock_allocation(session, allocation_id)
+    _require_recent(allocation.issued_at, policy, now)
+    if allocation.returned_at is not None:
+        raise HistoryStands(f"{camera.serial} was returned since; there is nothing to undo.", rule=9)
+    close(session, camera, allocation, Condition.GOOD, UNDONE, Custody.IN_STOCK, now)
+    audit.record(
+        session,
+        actor,
+        Event.ISSUE_UNDONE,
+        (Subject.CAMERA, camera.serial),
+        at=now,
+        officer=allocation.person.collar,
+        allocation=allocation.id,
+    )
+    return allocation
+
+
+def undo_return(session: Session, actor: Actor, allocation_id: int, *, policy: Policy, now: datetime) -> Allocation:
+    """Reverse a return of a moment ago: the officer has the camera again, as a new allocation (rule 9).
+
+    Raises:
+        HistoryStands: rule 9: it is too long ago, or camera or officer have moved on since.
+    """
+    camera, allocation = _lock_allocation(session, allocation_id)
+    if allocation.returned_at is None:
+        raise HistoryStands(f"{camera.serial} is not returned; there is nothing to undo.", rule=9)
+    _require_recent(allocation.returned_at, policy, now)
+    officer = PEOPLE.lock(session, allocation.person.collar)
+    if _has_moved_on(session, camera, allocation):
+        raise HistoryStands(f"{camera.serial} has moved on since; issue it anew.", rule=9)
+    require_free_hands(session, officer, allocation.kind)
+    if camera.custody is Custody.QUARANTINED:
+        put(camera, Custody.IN_STOCK, now)
+    return hand_over(
+        session,
+        actor,
+        camera,
+        officer,
+        allocation.kind,
+        allocation.due_back,
+        Event.RETURN_UNDONE,
+        now=now,
+        continues=allocation,
+    )
+
+
+def _has_moved_on(session: Session, camera: Camera, allocation: Allocation) -> bool:
+    """Whether anything but an issue that was itself undone happened to the camera since its return."""
+    if open_allocation(session, camera) is not None:
+        return True
+    later = sa.select(sa.func.max(Allocation.returned_at)).where(
+        Allocation.camera_id == camera.id, Allocation.id > allocation.id, Allocation.note == UNDONE
+    )
+    return camera.custody_at not in {allocation.returned_at, session.scalars(later).one()}
+
+
+def _lock_allocation(session: Session, allocation_id: int) -> tuple[Camera, Allocation]:
+    serial = session.scalars(
+        sa.select(Camera.serial)
+        .join(Allocation, Allocation.camera_id == Camera.id)
+        .where(Allocation.id == allocation_id)
+    ).one_or_none()
+    if serial is None:
+        raise HistoryStands("There is nothing to undo.", rule=9)
+    camera = CAMERAS.lock(session, serial)
+    statement = sa.select(Allocation).where(Allocation.id == allocation_id)
+    return camera, session.scalars(statement.execution_options(populate_existing=True)).one()
+
+
+def _require_recent(at: datetime, policy: Policy, now: datetime) -> None:
+    if now - at > policy.undo_window:
+        seconds = int(policy.undo_window.total_seconds())
+        raise HistoryStands(f"That was more than {seconds} s ago; it stands. Make a new act instead.", rule=9)
