@@ -26,6 +26,8 @@ _MEBIBYTE = 1024 * 1024
 def create_app(settings: Settings) -> Service:
     """The service with these settings. Starts the embedded database when no other is named."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # Commands that print a token or a password alone should not talk of the database's structure as well.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     app = Service("fleet", template_folder="../templates")
     settings = _with_database(settings)
     app.fleet_settings = settings

@@ -1,45 +1,30 @@
 """The command line: ``flask --app wsgi …``."""
 
-import getpass
 from datetime import timedelta
-from typing import cast
 
 import click
-from flask import current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import with_appcontext
 
 from fleet import migrate
-from fleet.actors import Actor, Role, command_line
+from fleet.actors import Role
 from fleet.auth import accounts
 from fleet.clock import utc_now
+from fleet.console import Group, terminal, up_to_date
 from fleet.identifiers import canonical
+from fleet.people import sign_ins
+from fleet.transfer.commands import export_command, import_command
+from fleet.up import up
 from fleet.web import Service
 
-db_commands = AppGroup("db", help="The database's structure.")
-token_commands = AppGroup("tokens", help="Machines' bearer tokens.")
-user_commands = AppGroup("users", help="People's sign-ins.")
+db_commands = Group("db", help="The database's structure.")
+token_commands = Group("tokens", help="Machines' bearer tokens.")
+user_commands = Group("users", help="People's sign-ins.")
 
 
 def register(app: Service) -> None:
     """Add the commands."""
-    for command in (db_commands, token_commands, user_commands):
+    for command in (up, db_commands, token_commands, user_commands, import_command, export_command):
         app.cli.add_command(command)
-
-
-def running() -> Service:
-    return cast(Service, current_app)
-
-
-def terminal() -> Actor:
-    """Whoever types the command."""
-    return command_line(getpass.getuser())
-
-
-def up_to_date() -> Service:
-    """The service, with its database's structure brought up to this version's."""
-    app = running()
-    migrate.upgrade(app.fleet_settings.owner_database_url or "")
-    return app
 
 
 @db_commands.command("upgrade")
@@ -76,17 +61,12 @@ def create_token(name: str, role: str, days: int) -> None:
 @user_commands.command("create")
 @click.argument("name")
 @click.option("--role", type=_ROLES, required=True)
-@click.option("--collar", help="The collar number of the officer it belongs to.")
+@click.option("--collar", help="Whose it is. An officer's own sign-in belongs to NAME when this is left out.")
 @with_appcontext
 def create_user(name: str, role: str, collar: str | None) -> None:
     """Make a sign-in and print its one-time password."""
+    belongs_to = collar or (name if role == Role.OFFICER else None)
+    owner = None if belongs_to is None else canonical(belongs_to)
     with up_to_date().database.transaction() as session:
-        password = accounts.create(
-            session,
-            terminal(),
-            name=name,
-            role=Role(role),
-            collar=canonical(collar) if collar else None,
-            now=utc_now(),
-        )
+        password = sign_ins.create(session, terminal(), name=name, role=Role(role), collar=owner, now=utc_now())
     click.echo(password)

@@ -7,14 +7,15 @@ each once: a later version adds its new parts to a register that somebody has be
 Source of the figures: ¶5 (1,617 Body 2 of which 1,250 issued; 263 Flex 2 of which 230) and ¶7 (2,400 and 110 more).
 """
 
+import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from io import BytesIO, StringIO
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from fleet import audit
+from fleet import audit, transfer
 from fleet.actors import Actor, Role
 from fleet.audit import Event, Subject
 from fleet.auth import secret
@@ -191,17 +192,23 @@ class DemonstrationPart(Base):
     loaded_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
 
 
-@dataclass(frozen=True)
-class Sources:
-    """How rows get into the register: ``load(kind, rows)`` adds those of one kind."""
-
-    load: Callable[[str, Iterator[Row]], None]
-    today: date
+_FILES = {"sites": sites, "docks": docks, "people": people, "cameras": cameras, "tasers": tasers}
 
 
-def _load_register(session: Session, sources: Sources, _password: str, _now: datetime) -> None:
-    for kind, rows in (("sites", sites), ("docks", docks), ("people", people), ("cameras", cameras), ("tasers", tasers)):
-        sources.load(kind, rows(sources.today))
+def _load_register(session: Session, _password: str, now: datetime) -> None:
+    for kind, rows in _FILES.items():
+        transfer.load(session, ACTOR, kind, _as_csv(rows(now.date())), now=now)
+
+
+def _as_csv(rows: Iterator[Row]) -> BytesIO:
+    """Rows as a file to import: the demonstration comes in by the way that a force's own register does."""
+    text = StringIO()
+    first = next(rows)
+    writer = csv.DictWriter(text, first)
+    writer.writeheader()
+    writer.writerow(first)
+    writer.writerows(rows)
+    return BytesIO(text.getvalue().encode())
 
 
 OFFICER = _response(0)
@@ -217,7 +224,7 @@ SIGN_INS: dict[str, tuple[Role, str | None]] = {
 }
 
 
-def _load_sign_ins(session: Session, _sources: Sources, password: str, now: datetime) -> None:
+def _load_sign_ins(session: Session, password: str, now: datetime) -> None:
     hashed = secret.hash_password(password)
     for name, (role, collar) in SIGN_INS.items():
         if session.scalars(sa.select(Account.id).where(Account.name == name)).first() is None:
@@ -227,19 +234,19 @@ def _load_sign_ins(session: Session, _sources: Sources, password: str, now: date
 
 
 # In order; a name, once released, keeps its meaning.
-_PARTS: dict[str, Callable[[Session, Sources, str, datetime], None]] = {
+_PARTS: dict[str, Callable[[Session, str, datetime], None]] = {
     "register-1": _load_register,
     "sign-ins-1": _load_sign_ins,
 }
 
 
-def load(session: Session, sources: Sources, *, password: str, now: datetime) -> list[str]:
+def load(session: Session, *, password: str, now: datetime) -> list[str]:
     """Load the parts that this register does not have yet, and answer their names."""
     session.execute(sa.text("LOCK TABLE demonstration_part IN EXCLUSIVE MODE"))
     loaded = set(session.scalars(sa.select(DemonstrationPart.name)))
     missing = [name for name in _PARTS if name not in loaded]
     for name in missing:
-        _PARTS[name](session, sources, password, now)
+        _PARTS[name](session, password, now)
         session.add(DemonstrationPart(name=name, loaded_at=now))
         audit.record(session, ACTOR, Event.DEMONSTRATION_LOADED, (Subject.REGISTER, name), at=now)
     return missing

@@ -1,20 +1,24 @@
 """``make run``: everything that the service needs on one machine, in one command."""
 
+import logging
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 import click
 from flask.cli import with_appcontext
 from rich.console import Console
 
-from fleet import demonstration, migrate, supervisor, transfer
+from fleet import demonstration, embedded, migrate, supervisor
 from fleet.clock import utc_now
 from fleet.settings import kept_secret
 from fleet.web import Service, service
 
 _ROOT = Path(__file__).resolve().parent.parent
 console = Console(stderr=True)
+_logger = logging.getLogger(__name__)
 
 
 @click.command("up")
@@ -27,8 +31,21 @@ def up() -> None:
         migrate.upgrade(settings.owner_database_url or "")
     password = _demonstrate(app) if settings.demonstration else None
     app.database.dispose()
+    if not os.environ.get("FLEET_DATABASE_URL"):
+        threading.Thread(target=_keep_database, args=(settings.var,), daemon=True).start()
     _welcome(password)
     sys.exit(supervisor.run(_ROOT / "Procfile", os.environ, settings.var / "run.lock"))
+
+
+def _keep_database(var: Path) -> None:
+    """Start the embedded database again should it ever be killed; its clients get 503 until then."""
+    while True:
+        time.sleep(2)
+        try:
+            with embedded.running(var):
+                pass
+        except embedded.EmbeddedError as error:
+            _logger.error("%s", error)
 
 
 def _demonstrate(app: Service) -> str:
@@ -38,8 +55,7 @@ def _demonstrate(app: Service) -> str:
     password = kept_secret(path, length=9)
     now = utc_now()
     with console.status("Loading the demonstration force"), app.database.transaction() as session:
-        sources = demonstration.Sources(transfer.loader(session, demonstration.ACTOR, now=now), now.date())
-        loaded = demonstration.load(session, sources, password=password, now=now)
+        loaded = demonstration.load(session, password=password, now=now)
         if is_new and not loaded:
             demonstration.use_password(session, password)
     return password

@@ -83,9 +83,15 @@ _COLUMNS: list[Any] = [
 _ROWS = sa.select(*_COLUMNS)
 
 
-def find(session: Session, filters: Mapping[str, Any], paging: Paging) -> Page:
-    """Accounts in order of their names. Filters: ``role``, ``state``, and ``q``, how a name or collar number begins."""
-    return paging.page(session, _ROWS.where(*_conditions(filters)), [_NAME])
+def find(
+    session: Session, filters: Mapping[str, Any], paging: Paging, *, sort: str = "name", descending: bool = False
+) -> Page:
+    """Accounts in order of their names, or of when they were made.
+
+    Filters: ``role``, ``state``, and ``q``, how a name or collar number begins.
+    """
+    keys = [_NAME] if sort == "name" else [Account.__table__.c.created_at, _NAME]
+    return paging.page(session, _ROWS.where(*_conditions(filters)), keys, descending=descending)
 
 
 def count(session: Session, filters: Mapping[str, Any]) -> int:

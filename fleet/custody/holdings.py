@@ -44,6 +44,7 @@ CAMERA_ROWS = (
         Camera.firmware,
         Camera.encryption,
         Camera.bluetooth,
+        Camera.levels_reported_at,
         Camera.desired,
         CameraReport.battery_percent,
         CameraReport.clock_offset_s,

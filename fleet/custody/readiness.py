@@ -90,17 +90,20 @@ def _site_blocks(standing: Standing) -> Iterator[Block]:
 
 
 def _report_blocks(standing: Standing, kind: IssueKind, policy: Policy) -> Iterator[Block]:
-    """A report counts from the moment the camera's present custody began; an older one is of another time."""
+    """A report counts from the moment the camera's present custody began; an older one is of another time.
+
+    Only a dock offloads footage and sets a clock, so of those an older report still tells (rules 10 and 13).
+    """
     report = standing.report
     if report is None:
         return
-    if report.seen_at < standing.custody_at:
-        if standing.custody is Custody.RETURNING:
-            what = f"{standing.serial} was returned and not checked since. Dock it."
-            yield Block(8, what, "store", {"last_seen_at": report.seen_at}, can_override=True)
-        return
+    is_current = report.seen_at >= standing.custody_at
+    if standing.custody is Custody.RETURNING and not is_current:
+        what = f"{standing.serial} was returned and not checked since. Dock it."
+        yield Block(8, what, "store", {"last_seen_at": report.seen_at}, can_override=True)
     yield from _offload_blocks(standing.serial, report, kind)
-    yield from _health_blocks(standing.serial, report, policy)
+    if is_current:
+        yield from _health_blocks(standing.serial, report, policy)
     yield from _clock_blocks(standing.serial, report, policy)
 
 

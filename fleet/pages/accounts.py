@@ -4,14 +4,13 @@ What can be used to get in (a one-time password, a badge, a token) is in the ans
 nowhere else: not in an address, not in the cookie that carries messages from page to page.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import marshmallow as ma
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
 from fleet import idempotency
 from fleet.actors import Role
@@ -24,7 +23,6 @@ from fleet.errors import FleetError, Invalid
 from fleet.pages import forms
 from fleet.pages.barcodes import code_128
 from fleet.pages.listing import Column, Listing
-from fleet.paging import Page, Paging
 from fleet.people import sign_ins
 from fleet.web import allow, caller
 
@@ -57,14 +55,10 @@ class NewToken(Schema):
     days = ma.fields.Integer(load_default=365, validate=ma.validate.Range(1, 3_650))
 
 
-def _found(session: Session, filters: Mapping[str, Any], paging: Paging, *, sort: str, descending: bool) -> Page:
-    return accounts.find(session, filters, paging)
-
-
 Listing(
     path="/accounts", title="Accounts", one="account", many="accounts", view=Permission.ACCOUNT_MANAGE,
-    query=AccountQuery, find=_found, count=accounts.count, sorts=["name"],
-    columns=[Column("name", "Name", to="/accounts"), Column("role", "Role", "word"), Column("collar", "Officer"),
+    query=AccountQuery, find=accounts.find, count=accounts.count, sorts=["name", "created_at"],
+    columns=[Column("name", to="accounts_pages.account"), Column("role", "Role", "word"), Column("collar", "Officer"),
              Column("state", "State", "word"), Column("created_at", "Made", "when")],
     exported=["name", "role", "collar", "state", "created_at"],
     search="Name or collar number", add=Permission.ACCOUNT_MANAGE,
@@ -100,7 +94,16 @@ def _created() -> tuple[str, str]:
 def _new_form(error: FleetError | None, status: int) -> tuple[str, int]:
     fields = forms.fields_of(NewAccount, hints={"collar": "An officer’s account belongs to one."})
     errors = forms.errors_of(error)
-    return render_template("accounts/new.html", fields=fields, errors=errors, typed=request.form), status
+    page = render_template(
+        "record_form.html",
+        heading="Add an account",
+        fields=fields,
+        errors=errors,
+        typed=request.form,
+        back="/accounts",
+        version=None,
+    )
+    return page, status
 
 
 @pages.get("/accounts/<name>")
@@ -200,7 +203,7 @@ def withdraw_badge(name: str) -> ResponseReturnValue:
 
 
 def _once(what: str, secret: str, **more: Any) -> str:
-    """The page that shows what lets somebody in. An answer that is kept for a repeated request would be a copy of it."""
+    """The page that shows what lets somebody in. It is never kept as the answer to a repeated request."""
     if idempotency.applies(request):
         raise Invalid(f"This page takes no {idempotency.HEADER}, since its answer is not kept.")
     return render_template("accounts/once.html", what=what, secret=secret, **more)

@@ -30,7 +30,7 @@ LIST = Listing(
     find=_find, count=_count, sorts=["at"], descending=True,
     columns=[
         Column("at", show="when"), Column("event", show="event"), Column("subject_key", "About", show="subject"),
-        Column("officer", to="people_pages.person"), Column("actor", show="who"), Column("facts", show="facts"),
+        Column("officer", to="person"), Column("actor", show="who"), Column("facts", show="facts"),
     ],
     exported=["id", "at", "actor", "role", "event", "subject_kind", "subject_key", "officer", "facts"],
 )  # fmt: skip

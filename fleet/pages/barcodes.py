@@ -6,19 +6,18 @@ from markupsafe import Markup
 # The quiet zone that ISO/IEC 15417 asks for on both sides, in modules.
 _QUIET = 10
 _HEIGHT = 60
+# What every scanner reads and every printer prints.
+_MODULE_MM = 0.33
+_SVG = """\
+<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="Barcode" viewBox="0 0 {width} {height}" width="{wide}mm"
+height="18mm" preserveAspectRatio="none" shape-rendering="crispEdges">
+<rect width="{width}" height="{height}" fill="#fff"/>
+<path d="{bars}" fill="#000"/></svg>"""
 
 
 def code_128(text: str) -> Markup:
-    """The text as a Code 128 barcode. Its width is in modules; a page's style says how wide one is.
-
-    The page's Content-Security-Policy lets no style into it, so colours are attributes.
-    """
+    """The text as a Code 128 barcode of full size. Colours are attributes: pages allow no style inside their text."""
     modules = Code128(text).build()[0]
     bars = "".join(f"M{_QUIET + at} 0h1v{_HEIGHT}h-1z" for at, module in enumerate(modules) if module == "1")
     width = len(modules) + 2 * _QUIET
-    return Markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" class="fleet-barcode" role="img" aria-label="Barcode" '
-        'viewBox="0 0 {width} {height}" width="{width}mm" height="20mm" preserveAspectRatio="none" '
-        'shape-rendering="crispEdges"><rect width="{width}" height="{height}" fill="#fff"/><path d="{bars}" fill="#000"/>'
-        "</svg>"
-    ).format(width=width, height=_HEIGHT, bars=bars)
+    return Markup(_SVG).format(width=width, height=_HEIGHT, wide=round(width * _MODULE_MM), bars=bars)  # noqa: S704

@@ -1,12 +1,14 @@
 """``/cameras``: the fleet, and one camera with what may be done with it now."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from fleet.audit import Subject
 from fleet.auth.permissions import Permission, is_permitted
 from fleet.cameras import service as register
 from fleet.cameras.schemas import CameraChange, NewCamera
@@ -18,7 +20,7 @@ from fleet.custody.models import IssueKind
 from fleet.custody.readiness import Block, blocks
 from fleet.custody.schemas import CameraQuery, CustodyMove, IssueRequest, ReturnRequest
 from fleet.errors import FleetError
-from fleet.pages import forms
+from fleet.pages import forms, words
 from fleet.pages.listing import Column, Listing, older
 from fleet.pages.records import Record
 from fleet.paging import Page, Paging
@@ -45,22 +47,18 @@ def _count(session: Session, filters: Mapping[str, Any]) -> int:
 
 LIST = Listing(
     path="/cameras", title="Cameras", one="camera", many="cameras", view=Permission.CAMERA_VIEW, query=CameraQuery,
-    find=_find, count=_count, sorts=list(holdings.SORTS), add=Permission.CAMERA_EDIT, begin="cameras",
+    find=_find, count=_count, sorts=list(holdings.SORTS), add=Permission.CAMERA_EDIT,
     search="Serial, or its last digits, asset tag, collar number or site",
     columns=[
-        Column("serial", to="cameras_pages.camera"), Column("asset_tag"), Column("model", show="word"),
-        Column("use", show="word"), Column("custody", show="custody"), Column("holder", to="people_pages.person"),
-        Column("due_back", show="when"), Column("site", to="sites_pages.site"), Column("firmware"),
-    ],
-    exported=[
-        "serial", "asset_tag", "model", "use", "phase", "home_dock", "firmware", "encryption", "bluetooth", "custody",
-        "holder", "due_back",
+        Column("serial", to="camera"), Column("asset_tag"), Column("model", show="word"),
+        Column("use", show="word"), Column("custody", show="custody"), Column("holder", to="person"),
+        Column("due_back", show="when"), Column("site", to="site"), Column("firmware"),
     ],
 )  # fmt: skip
 LIST.add_to(pages)
 
 RECORD = Record(
-    path="/cameras", one="camera", key="serial", page="cameras_pages.camera", edit=Permission.CAMERA_EDIT,
+    path="/cameras", one="camera", key="serial", subject=Subject.CAMERA, edit=Permission.CAMERA_EDIT,
     new=NewCamera, change=CameraChange, get=holdings.get, register=register.register, revise=register.revise,
     hints=_HINTS,
 )  # fmt: skip
@@ -131,9 +129,8 @@ def _page(serial: str, refused: FleetError | None = None) -> ResponseReturnValue
         "camera": found,
         "blocks": _in_the_way(session, serial, found["use"]),
         "history": older(f"history of {serial}", lambda page: holdings.history(session, serial, page)),
-        "moves": by_hand(found["custody"]),
+        "move_fields": _move_fields(found["custody"]),
         "issue_fields": _issue_fields(),
-        "kind": IssueKind.PERSONAL if found["use"] is Use.PERSONAL else IssueKind.POOL,
         "return_fields": forms.fields_of(ReturnRequest, prefix="return-"),
     }
     errors = forms.errors_of(refused)
@@ -158,6 +155,9 @@ def _issue_fields() -> list[forms.Field]:
     return forms.fields_of(IssueRequest, prefix="issue-", hints=hints, without=without)
 
 
-def by_hand(custody: Custody) -> list[Custody]:
-    """Where a person may move a camera from here, in the order of its life."""
-    return sorted((to for start, to in service.BY_HAND if start is custody), key=list(Custody).index)
+def _move_fields(custody: Custody) -> list[forms.Field]:
+    """The form that moves a camera, with the steps that are possible from here; nothing when there is none."""
+    possible = sorted((to for start, to in service.BY_HAND if start is custody), key=list(Custody).index)
+    options = [(str(to), words.word(to)) for to in possible]
+    fields = forms.fields_of(CustodyMove, prefix="move-")
+    return [replace(field, options=options) if field.options else field for field in fields] if possible else []

@@ -94,7 +94,8 @@ def read(schema: Schema, typed: Mapping[str, str], *, prefix: str = "", without:
     try:
         return schema.load(sent)
     except ma.ValidationError as error:
-        fields = {f"{prefix}{name}": _plain(name, texts) for name, texts in error.normalized_messages().items()}
+        messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
+        fields = {f"{prefix}{name}": _plain(name, texts) for name, texts in messages.items()}
         raise Invalid("Some of what was typed cannot be used.", fields=fields) from error
 
 

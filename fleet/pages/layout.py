@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import g, request
+from flask import g, request, url_for
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 
 from fleet.actors import NOBODY, Actor
+from fleet.audit import Subject
 from fleet.auth.permissions import Permission, is_permitted
 from fleet.pages import words
 from fleet.web import Service
@@ -34,12 +35,22 @@ SECTIONS = (
 )
 
 
+# Where a thing has its page: the endpoint, and the name that its identifier has there.
+_PAGES: dict[str, tuple[str, str]] = {
+    Subject.CAMERA: ("cameras_pages.camera", "serial"),
+    Subject.PERSON: ("people_pages.person", "collar"),
+    Subject.SITE: ("sites_pages.site", "code"),
+    Subject.DOCK: ("sites_pages.dock", "serial"),
+    Subject.TASER: ("tasers_pages.taser", "serial"),
+}
+
+
 def prepare(app: Service) -> None:
     """Let the templates find the GOV.UK components and everything that ``base.html`` expects."""
     components = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
     app.jinja_loader = ChoiceLoader([loader for loader in (app.jinja_loader, components) if loader is not None])
     app.jinja_env.filters.update(words.FILTERS)
-    app.jinja_env.globals["may"] = may
+    app.jinja_env.globals.update(may=may, page_of=page_of)
 
     @app.context_processor
     def frame() -> dict[str, Any]:
@@ -60,6 +71,15 @@ def present() -> Actor:
 def may(permission: str) -> bool:
     """Whether whoever looks at the page has a permission."""
     return is_permitted(present(), Permission(permission))
+
+
+def page_of(kind: str, identifier: str | None) -> str | None:
+    """The address of the page about something, given its kind in the log; None for what has none."""
+    if identifier is None or kind not in _PAGES:
+        return None
+    endpoint, key = _PAGES[kind]
+    named: dict[str, Any] = {key: identifier}
+    return url_for(endpoint, **named)
 
 
 def navigation(actor: Actor) -> list[dict[str, Any]]:

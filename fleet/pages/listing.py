@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 
 from fleet import audit
 from fleet.api import ListQuery, answer_page
-from fleet.audit import Event, Subject
 from fleet.auth.permissions import Permission
 from fleet.clock import utc_now
 from fleet.errors import Invalid
 from fleet.pages import forms, words
 from fleet.paging import CAPPED_COUNT, Page, Paging
 from fleet.transfer.cells import guarded
+from fleet.transfer.export import record_export
+from fleet.transfer.kinds import sheet_of
 from fleet.web import allow, caller, service
 
 # Rows of a file that are read at once: enough to be fast, few enough to be held in memory.
@@ -35,7 +36,7 @@ class Find(Protocol):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a list. ``show`` is how the template writes a value, ``to`` the page that its value names."""
+    """A column of a list. ``show`` is how the template writes a value, ``to`` the kind of thing that it names."""
 
     name: str
     text: str = ""
@@ -48,7 +49,8 @@ class Listing:
     """A list of one kind of thing.
 
     ``query`` is the API's schema of the same list; ``sorts`` names the orders that ``find`` knows, the first being
-    the usual one. ``exported`` are the columns of the file. ``what`` is what a search looks into.
+    the usual one. ``search`` says what a search looks into. The file has the columns ``exported``, or those that an
+    import of this kind takes.
     """
 
     path: str
@@ -61,11 +63,10 @@ class Listing:
     count: Callable[[Session, Mapping[str, Any]], int]
     sorts: Sequence[str]
     columns: Sequence[Column]
-    exported: Sequence[str]
     search: str = ""
     descending: bool = False
     add: Permission | None = None
-    begin: str = ""
+    exported: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -109,15 +110,15 @@ class Listing:
         session, actor = caller()
         query = self._query(_typed())
         now = utc_now()
-        about = Subject.REGISTER, self.name
-        audit.record(session, actor, Event.REGISTER_EXPORTED, about, at=now, filters=audit.plain(_filters(query)))
+        record_export(session, actor, self.name, now=now, **audit.plain(_filters(query)))
         response = Response(self._lines(query), content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = f'attachment; filename="{self.name}-{now:%Y-%m-%d}.csv"'
         return response
 
     def _lines(self, query: Mapping[str, Any]) -> Iterable[str]:
         # What is sent after the view has ended needs the database by itself.
-        return _csv(self.exported, _portions(service().database.transaction, self._found, query))
+        columns = self.exported or [column.name for column in sheet_of(self.name).columns]
+        return _csv(columns, _portions(service().database.transaction, self._found, query))
 
     def _found(self, session: Session, query: Mapping[str, Any], paging: Paging) -> Page:
         descending = query["order"] == "descending"
@@ -217,7 +218,7 @@ def _portions(transaction: Any, find: Callable[..., Page], query: Mapping[str, A
 
 def _csv(columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Iterator[str]:
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for number, item in enumerate(items, 1):
         writer.writerow([_in_file(item[name]) for name in columns])

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, render_template
 from sqlalchemy.orm import Session
 
+from fleet.audit import Subject
 from fleet.auth.permissions import Permission
 from fleet.clock import utc_now
 from fleet.custody import holdings
@@ -34,17 +35,16 @@ def _count(session: Session, filters: Mapping[str, Any]) -> int:
 LIST = Listing(
     path="/people", title="Officers", one="officer", many="officers", view=Permission.PERSON_VIEW,
     query=schemas.PersonQuery, find=_find, count=_count, sorts=list(service.SORTS), add=Permission.PERSON_EDIT,
-    begin="people", search="Collar number or name",
+    search="Collar number or name",
     columns=[
-        Column("collar", to="people_pages.person"), Column("name"), Column("team"), Column("function", show="word"),
-        Column("site", to="sites_pages.site"), Column("trained_until", show="training"),
+        Column("collar", to="person"), Column("name"), Column("team"), Column("function", show="word"),
+        Column("site", to="site"), Column("trained_until", show="training"),
     ],
-    exported=["collar", "name", "team", "function", "site", "trained_until"],
 )  # fmt: skip
 LIST.add_to(pages)
 
 RECORD = Record(
-    path="/people", one="officer", key="collar", page="people_pages.person", edit=Permission.PERSON_EDIT,
+    path="/people", one="officer", key="collar", subject=Subject.PERSON, edit=Permission.PERSON_EDIT,
     new=schemas.NewPerson, change=schemas.PersonChange, get=service.get, register=service.register,
     revise=service.revise,
     hints={

@@ -4,15 +4,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from fleet.api import Register, Revise, Schema
+from fleet.audit import Subject
 from fleet.auth.permissions import Permission
 from fleet.clock import utc_now
 from fleet.errors import FleetError, Stale
 from fleet.identifiers import canonical
 from fleet.pages import forms, words
+from fleet.pages.layout import page_of
 from fleet.web import allow, caller
 
 _CONFLICT = 409
@@ -22,14 +24,14 @@ _CONFLICT = 409
 class Record:
     """A kind of thing that has a page to add one and a page to change one.
 
-    ``page`` is the endpoint that shows one; it takes the identifier under the name ``key``. ``get`` answers with it as
-    plain data. ``without`` names what the form leaves out because an act of its own changes it.
+    ``get`` answers with one as plain data, in which ``key`` is its identifier. ``without`` names what the form leaves
+    out because an act of its own changes it.
     """
 
     path: str
     one: str
     key: str
-    page: str
+    subject: Subject
     edit: Permission
     new: type[Schema]
     change: type[Schema]
@@ -91,12 +93,11 @@ class Record:
         return redirect(self._shown_at(identifier), 303)
 
     def _shown_at(self, identifier: str) -> str:
-        named: dict[str, Any] = {self.key: identifier}
-        return url_for(self.page, **named)
+        return page_of(self.subject, identifier) or self.path
 
     def _form_for_new(self, typed: Mapping[str, str], refused: FleetError | None) -> ResponseReturnValue:
         shown = {
-            "heading": f"Add {_a(self.one)}",
+            "heading": f"Add {words.with_article(self.one)}",
             "fields": forms.fields_of(self.new, without=self.without, hints=self.hints),
             "back": self.path,
             "version": None,
@@ -139,10 +140,6 @@ def _status(refused: FleetError | None) -> int:
         return 200
     # A form has no precondition that could fail: to a browser a stale one is a conflict like any other.
     return _CONFLICT if isinstance(refused, Stale) else refused.status
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _quoted(text: str) -> str:

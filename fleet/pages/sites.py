@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from fleet.audit import Subject
 from fleet.auth.permissions import Permission
 from fleet.clock import utc_now
 from fleet.custody import holdings
@@ -22,31 +23,29 @@ _GLIMPSE = Paging(limit=10)
 SITES = Listing(
     path="/sites", title="Sites", one="site", many="sites", view=Permission.SITE_VIEW, query=schemas.SiteQuery,
     find=service.find_sites, count=service.count_sites, sorts=list(service.SITE_SORTS), add=Permission.SITE_EDIT,
-    begin="sites", search="Code or name",
+    search="Code or name",
     columns=[
-        Column("code", to="sites_pages.site"), Column("name"), Column("kind"), Column("nte", show="yes"),
+        Column("code", to="site"), Column("name"), Column("kind"), Column("nte", show="yes"),
         Column("stage", show="word"),
     ],
-    exported=["code", "name", "kind", "address", "nte", "stage"],
 )  # fmt: skip
 SITES.add_to(pages)
 
 DOCKS = Listing(
     path="/docks", title="Docks", one="dock", many="docks", view=Permission.SITE_VIEW, query=schemas.DockQuery,
     find=service.find_docks, count=service.count_docks, sorts=list(service.DOCK_SORTS), add=Permission.DOCK_EDIT,
-    begin="docks", search="Serial",
-    columns=[Column("serial", to="sites_pages.dock"), Column("site", to="sites_pages.site"), Column("bays")],
-    exported=["serial", "site", "bays"],
+    search="Serial",
+    columns=[Column("serial", to="dock"), Column("site", to="site"), Column("bays")],
 )  # fmt: skip
 DOCKS.add_to(pages)
 
 Record(
-    path="/sites", one="site", key="code", page="sites_pages.site", edit=Permission.SITE_EDIT, new=schemas.NewSite,
+    path="/sites", one="site", key="code", subject=Subject.SITE, edit=Permission.SITE_EDIT, new=schemas.NewSite,
     change=schemas.SiteChange, get=service.get_site, register=service.register_site, revise=service.revise_site,
     without=("stage",), hints={"code": "Short and unique: it names the site everywhere."},
 ).add_to(pages)  # fmt: skip
 Record(
-    path="/docks", one="dock", key="serial", page="sites_pages.dock", edit=Permission.DOCK_EDIT, new=schemas.NewDock,
+    path="/docks", one="dock", key="serial", subject=Subject.DOCK, edit=Permission.DOCK_EDIT, new=schemas.NewDock,
     change=schemas.DockChange, get=service.get_dock, register=service.register_dock, revise=service.revise_dock,
     hints={"site": "The code of the site where it stands."},
 ).add_to(pages)  # fmt: skip

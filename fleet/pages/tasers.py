@@ -2,6 +2,7 @@
 
 from flask import Blueprint, render_template
 
+from fleet.audit import Subject
 from fleet.auth.permissions import Permission
 from fleet.pages.listing import Column, Listing
 from fleet.pages.records import Record
@@ -12,19 +13,18 @@ pages = Blueprint("tasers_pages", __name__)
 
 LIST = Listing(
     path="/tasers", title="Tasers", one="Taser", many="Tasers", view=Permission.TASER_VIEW, query=schemas.TaserQuery,
-    find=service.find, count=service.count, sorts=list(service.SORTS), add=Permission.TASER_EDIT, begin="tasers",
+    find=service.find, count=service.count, sorts=list(service.SORTS), add=Permission.TASER_EDIT,
     search="Serial of the Taser or of its SPPM",
     columns=[
-        Column("serial", to="tasers_pages.taser"), Column("model", show="word"), Column("sppm"), Column("firmware"),
-        Column("bluetooth", show="word"), Column("home_site", to="sites_pages.site"),
-        Column("holder", to="people_pages.person"),
+        Column("serial", to="taser"), Column("model", show="word"), Column("sppm"), Column("firmware"),
+        Column("bluetooth", show="word"), Column("home_site", to="site"),
+        Column("holder", to="person"),
     ],
-    exported=["serial", "model", "sppm", "firmware", "bluetooth", "home_site", "holder"],
 )  # fmt: skip
 LIST.add_to(pages)
 
 Record(
-    path="/tasers", one="Taser", key="serial", page="tasers_pages.taser", edit=Permission.TASER_EDIT,
+    path="/tasers", one="Taser", key="serial", subject=Subject.TASER, edit=Permission.TASER_EDIT,
     new=schemas.NewTaser, change=schemas.TaserChange, get=service.get, register=service.register,
     revise=service.revise,
     hints={

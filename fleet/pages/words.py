@@ -79,6 +79,10 @@ def who(actor: str) -> str:
     return actor.removeprefix("account:").replace(":", " ")
 
 
+def with_article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
 def as_text(value: Any) -> str:
     """A stored value as a form's field holds it."""
     if value is None:
@@ -135,4 +139,5 @@ FILTERS = {
     "day": day,
     "who": who,
     "told": told,
+    "with_article": with_article,
 }

@@ -1,6 +1,6 @@
 """Files of cameras, and of who has them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,11 +38,10 @@ class Cameras(Sheet):
     def _issues(self, staged: Staged) -> sa.Subquery:
         """New cameras with their holders' collar numbers and the kind of issue."""
         stage = staged.stage
-        of_holder = {"partition_by": stage.c.holder}
         is_personal = sa.func.coalesce(stage.c.use == Use.PERSONAL, sa.false())
-        personal = sa.func.count().filter(is_personal).over(**of_holder)
-        two_alike = sa.and_(sa.func.count().over(**of_holder) == 2, personal != 1)  # noqa: PLR2004
-        one_due = sa.and_(two_alike, sa.func.count(stage.c.due_back).over(**of_holder) == 1)
+        personal = sa.func.count().filter(is_personal).over(partition_by=stage.c.holder)
+        two_alike = sa.and_(sa.func.count().over(partition_by=stage.c.holder) == 2, personal != 1)  # noqa: PLR2004
+        one_due = sa.and_(two_alike, sa.func.count(stage.c.due_back).over(partition_by=stage.c.holder) == 1)
         is_loan = sa.case((one_due, stage.c.due_back.is_not(None)), else_=~is_personal)
         kind = sa.case((is_loan, IssueKind.POOL), else_=IssueKind.PERSONAL)
         columns = (stage.c.line, stage.c.serial, stage.c.holder, stage.c.due_back, sa.cast(kind, sa.Text).label("kind"))
@@ -134,7 +133,7 @@ class Cameras(Sheet):
         """Its custody, which began as far as the register knows when it was recorded."""
         return {"custody": self._custody(staged), "custody_at": sa.literal(staged.now, sa.DateTime(timezone=True))}
 
-    def values_when_changed(self, wanted: Mapping[str, sa.ColumnElement[Any]]) -> Values:
+    def values_when_changed(self, wanted: Values) -> Values:
         """A level that came from a file is recorded, no longer what the device reported (rule 1)."""
         differs = [self.table.c[name].is_distinct_from(wanted[name]) for name in _LEVELS if name in wanted]
         if not differs:
@@ -152,10 +151,9 @@ class Cameras(Sheet):
     def after_adding(self, staged: Staged) -> None:
         """Open the allocations. A loan makes the officer's personal camera rest, whichever came first (rule 7)."""
         issues = self._issues(staged)
+        camera_id, person_id = self.table.c.id.label("camera_id"), _PERSON.c.id.label("person_id")
         issued = (
-            sa.select(
-                self.table.c.id.label("camera_id"), _PERSON.c.id.label("person_id"), issues.c.kind, issues.c.due_back
-            )
+            sa.select(camera_id, person_id, issues.c.kind, issues.c.due_back)
             .join(issues, issues.c.serial == self.table.c.serial)
             .join(_PERSON, _PERSON.c.collar == issues.c.holder)
             .subquery("issued")

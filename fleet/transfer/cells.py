@@ -1,7 +1,9 @@
 """One cell: from what people and spreadsheets write to what PostgreSQL reads, and back. No I/O."""
 
+import csv
+import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from functools import lru_cache
@@ -21,6 +23,13 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r＝＋－＠]")
 # Cells repeat (models, docks, dates): each distinct one is read once. Bounded, for columns where they don't.
 _REMEMBERED = 4_096
+
+
+def as_csv(rows: Iterable[Iterable[str | None]]) -> bytes:
+    """Rows as lines of CSV; None is an empty cell."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 def guarded(text: str) -> str:

@@ -77,7 +77,7 @@ def export_command(kind: str) -> None:
     # Logged first: a copy that was broken off half-way was taken away all the same.
     with app.database.transaction() as session:
         record_export(session, terminal(), kind, now=utc_now())
-    output = click.get_binary_stream("stdout")
+    output = sys.stdout.buffer
     for part in stream(app.database, kind):
         output.write(part)
     output.flush()

@@ -1,6 +1,7 @@
 """Import: read a file into the database as it is, check all of it there, then change the register, or nothing."""
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -16,6 +17,7 @@ from fleet.actors import Actor
 from fleet.audit import Event, Subject
 from fleet.auth.permissions import Permission, require
 from fleet.errors import Conflict
+from fleet.transfer.cells import as_csv
 from fleet.transfer.kinds import sheet_of
 from fleet.transfer.problems import Problems
 from fleet.transfer.reading import Rows
@@ -74,7 +76,7 @@ def load(
     _set_pace(session)
     savepoint = session.begin_nested()
     try:
-        outcome = _load(session, actor, sheet_of(kind), stream, now, dry_run, watch)
+        outcome = _Import(session, actor, sheet_of(kind), now, dry_run, watch).run(stream)
     except IntegrityError as error:
         raise Conflict("Somebody changed the register meanwhile. Nothing was imported; run it again.") from error
     if dry_run:
@@ -85,35 +87,73 @@ def load(
     return outcome
 
 
+def loader(session: Session, actor: Actor, *, now: datetime) -> Callable[[str, Iterable[Mapping[str, str]]], None]:
+    """A function that loads rows of a kind, given as dictionaries that all have the same columns."""
+
+    def load_rows(kind: str, rows: Iterable[Mapping[str, str]]) -> None:
+        lines = [*rows]
+        if lines:
+            table = as_csv([[*lines[0]], *(row.values() for row in lines)])
+            load(session, actor, kind, io.BytesIO(table), now=now)
+
+    return load_rows
+
+
 def _set_pace(session: Session) -> None:
     for name, value in _OWN_PACE.items():
         session.execute(sa.select(sa.func.set_config(name, value, True)))
 
 
-def _load(
-    session: Session, actor: Actor, sheet: Sheet, stream: BinaryIO, now: datetime, dry_run: bool, watch: Watch
-) -> Outcome:
-    problems = Problems()
-    rows = Rows(sheet, stream, problems)
-    stage, mark = _tables(session, sheet)
-    staged = Staged(session, actor, now, stage, mark, frozenset(column.name for column in rows.columns))
-    count = _copy(session, staged, rows, watch)
-    watch("Checking", rows.read)
-    work = Work(sheet, staged)
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    work.make_missing()
-    work.mark()
-    work.check(problems)
-    problems.refuse_any()
-    added, changed = work.counts()
-    outcome = Outcome(sheet.name, added, changed, count - added - changed, list(sheet.notes(staged)), _warnings(rows))
-    if not dry_run and added + changed:
-        watch("Writing", rows.read)
+@dataclass(frozen=True)
+class _Import:
+    """One run: who, when, and who is to be told meanwhile."""
+
+    session: Session
+    actor: Actor
+    sheet: Sheet
+    now: datetime
+    dry_run: bool
+    watch: Watch
+
+    def run(self, stream: BinaryIO) -> Outcome:
+        problems = Problems()
+        rows = Rows(self.sheet, stream, problems)
+        tables = _tables(self.session, self.sheet)
+        present = frozenset(column.name for column in rows.columns)
+        staged = Staged(self.session, self.actor, self.now, *tables, present)
+        count = _copy(staged, rows, self.watch)
+        self.watch("Checking", rows.read)
+        work = Work(self.sheet, staged)
+        self._check(work, problems)
+        added, changed = work.counts()
+        notes = list(self.sheet.notes(staged))
+        outcome = Outcome(self.sheet.name, added, changed, count - added - changed, notes, rows.warnings())
+        if not self.dry_run and added + changed:
+            self.watch("Writing", rows.read)
+            self._write(work, outcome)
+        for table in tables:
+            table.drop(self.session.connection())
+        return outcome
+
+    def _check(self, work: Work, problems: Problems) -> None:
+        self.session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        work.make_missing()
+        work.mark()
+        work.check(problems)
+        problems.refuse_any()
+
+    def _write(self, work: Work, outcome: Outcome) -> None:
         work.apply()
-        _record(session, actor, outcome, now)
-    for table in (stage, mark):
-        table.drop(session.connection())
-    return outcome
+        audit.record(
+            self.session,
+            self.actor,
+            Event.REGISTER_IMPORTED,
+            (Subject.REGISTER, outcome.kind),
+            at=self.now,
+            added=outcome.added,
+            changed=outcome.changed,
+            unchanged=outcome.unchanged,
+        )
 
 
 def _tables(session: Session, sheet: Sheet) -> tuple[sa.Table, sa.Table]:
@@ -124,16 +164,16 @@ def _tables(session: Session, sheet: Sheet) -> tuple[sa.Table, sa.Table]:
     return stage, mark
 
 
-def _copy(session: Session, staged: Staged, rows: Rows, watch: Watch) -> int:
+def _copy(staged: Staged, rows: Rows, watch: Watch) -> int:
     """Stream the file into the staging table and answer how many rows it has."""
     count = 0
-    with _driver(session).cursor() as cursor, cursor.copy(_copy_statement(rows)) as copy:
-        for count, row in enumerate(rows, 1):  # noqa: B007 - the last number is the count
+    with _driver(staged.session).cursor() as cursor, cursor.copy(_copy_statement(rows)) as copy:
+        for count, row in enumerate(rows, 1):
             copy.write_row(row)
             if count % _ROWS_BETWEEN_WORDS == 0:
                 watch("Reading", rows.read)
     # The database knows nothing of a new table's size, and plans for a thousand rows.
-    session.execute(sa.text(f"ANALYZE {staged.stage.name}"))
+    staged.session.execute(sa.text("ANALYZE import_row"))
     return count
 
 
@@ -145,15 +185,3 @@ def _driver(session: Session) -> psycopg.Connection[Any]:
 def _copy_statement(rows: Rows) -> sql.Composed:
     names = ["line", "bad", *(column.name for column in rows.columns)]
     return sql.SQL("COPY import_row ({}) FROM STDIN").format(sql.SQL(", ").join(map(sql.Identifier, names)))
-
-
-def _warnings(rows: Rows) -> list[str]:
-    if not rows.unusual:
-        return []
-    examples = ", ".join(rows.unusual_examples)
-    return [f"{rows.unusual:,} unusual serials, not like the maker's: {examples}{', …' if rows.unusual > 5 else ''}"]
-
-
-def _record(session: Session, actor: Actor, outcome: Outcome, now: datetime) -> None:
-    facts = {"added": outcome.added, "changed": outcome.changed, "unchanged": outcome.unchanged}
-    audit.record(session, actor, Event.REGISTER_IMPORTED, (Subject.REGISTER, outcome.kind), at=now, **facts)

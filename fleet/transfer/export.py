@@ -1,7 +1,5 @@
 """Export: the register's rows as the CSV that an import takes, in bounded memory."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,7 +11,7 @@ from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
 from fleet.db import Database
-from fleet.transfer.cells import guarded
+from fleet.transfer.cells import as_csv, guarded
 from fleet.transfer.kinds import sheet_of
 from fleet.transfer.sheet import Column, Sheet
 
@@ -21,8 +19,9 @@ _ROWS_AT_ONCE = 2_000
 
 
 def stream(database: Database, kind: str, where: Sequence[sa.ColumnElement[bool]] = ()) -> Iterator[bytes]:
-    """``export`` in a snapshot of its own, which lasts as long as whoever reads it: what is written meanwhile is not
-    in it, and nobody waits for it.
+    """``export`` in a snapshot of its own, for as long as it is read.
+
+    What is written meanwhile is not in it, and nobody waits for it.
     """
     with database.transaction() as session:
         session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
@@ -37,11 +36,11 @@ def export(connection: sa.Connection, kind: str, where: Sequence[sa.ColumnElemen
     on the caller's connection, which is busy until the last part is read.
     """
     sheet = sheet_of(kind)
-    yield _lines([[column.name for column in sheet.columns]])
+    yield as_csv([[column.name for column in sheet.columns]])
     options = {"stream_results": True, "yield_per": _ROWS_AT_ONCE}
     with connection.execute(_statement(sheet, where), execution_options=options) as result:
         for rows in result.partitions():
-            yield _lines(_guarded_rows(rows))
+            yield as_csv(_guarded_rows(rows))
 
 
 def _statement(sheet: Sheet, where: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
@@ -61,12 +60,6 @@ def _cell(column: Column, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]
 
 def _guarded_rows(rows: Sequence[sa.Row[Any]]) -> Iterator[list[str | None]]:
     return ([cell and guarded(cell) for cell in row] for row in rows)
-
-
-def _lines(rows: Any) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
 
 
 def record_export(session: Session, actor: Actor, kind: str, *, now: datetime, **filters: Any) -> None:

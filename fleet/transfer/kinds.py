@@ -1,8 +1,8 @@
 """The kinds of files, in the order in which a new register takes them: what is referred to comes first."""
 
 from fleet.transfer.cameras import CAMERAS
-from fleet.transfer.places import DOCKS, SITES
 from fleet.transfer.people import PEOPLE
+from fleet.transfer.places import DOCKS, SITES
 from fleet.transfer.sheet import Sheet
 from fleet.transfer.tasers import TASERS
 

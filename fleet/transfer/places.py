@@ -46,7 +46,7 @@ class Sites(Sheet):
         )
         steps = steps.select_from(rows).where(reached).order_by(stage.c.line)
         into = ["site_id", "stage", "at", "actor"]
-        staged.session.execute(sa.insert(SiteStep.__table__).from_select(into, steps))
+        staged.session.execute(sa.insert(SiteStep).from_select(into, steps))
         said = sa.func.jsonb_build_object(
             sa.literal("stage"), stage.c.stage, sa.literal("was"), sa.func.coalesce(table.c.stage, Stage.CANDIDATE)
         )

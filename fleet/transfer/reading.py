@@ -14,7 +14,7 @@ _BOM = b"\xef\xbb\xbf"
 _MOST_EXAMPLES = 5
 
 
-class TooLong(Exception):
+class TooLongError(Exception):
     """A line is longer than any row can be: most likely the file is no CSV at all."""
 
 
@@ -33,10 +33,10 @@ class Lines:
             self._number += 1
             self.read += len(raw)
             if self._number == 1:
-                raw = raw.removeprefix(_BOM)  # noqa: PLW2901 - Excel's mark of UTF-8
+                raw = raw.removeprefix(_BOM)
             if len(raw) == _LONGEST_LINE:
                 self._note(f"is longer than {_LONGEST_LINE:,} bytes")
-                raise TooLong
+                raise TooLongError
             yield self._text(raw)
 
     def _text(self, raw: bytes) -> str:
@@ -58,7 +58,7 @@ class Lines:
 class Rows:
     """The rows of a file of one kind, as the staging table takes them: line, whether it is bad, then the cells.
 
-    ``columns`` are the header's. ``unusual`` counts serials that do not look like the maker's.
+    ``columns`` are the header's.
 
     Raises:
         BadFile: already when it is made, the header cannot be used.
@@ -67,12 +67,12 @@ class Rows:
     def __init__(self, sheet: Sheet, stream: BinaryIO, problems: Problems) -> None:
         self._problems = problems
         self._lines = Lines(stream, problems)
-        self.unusual = 0
-        self.unusual_examples: list[str] = []
+        self._unusual = 0
+        self._examples: list[str] = []
         self._first_line = 0
         try:
             self._open(sheet)
-        except TooLong:
+        except TooLongError:
             problems.refuse_any()
 
     @property
@@ -133,15 +133,15 @@ class Rows:
                 row = self._row(line, cells, bad)
                 if row is not None:
                     yield row
-        except TooLong:
+        except TooLongError:
             return
 
     def _row(self, line: int, cells: list[str], bad: bool) -> tuple[Any, ...] | None:
+        is_whole = len(cells) == len(self.columns)
         # Spreadsheets leave lines of separators behind where rows were cleared.
-        if len(cells) != len(self.columns) or not cells[self._key]:
-            if not any(cell.strip() for cell in cells):
-                return None
-        if len(cells) != len(self.columns):
+        if not (is_whole and cells[self._key]) and not any(cell.strip() for cell in cells):
+            return None
+        if not is_whole:
             self._problems.add(line, f"has {len(cells)} cells; the header has {len(self.columns)}")
             return None
         read, bad = self._cells(line, cells, bad)
@@ -170,6 +170,13 @@ class Rows:
         return read, bad
 
     def _count_unusual(self, serial: str) -> None:
-        self.unusual += 1
-        if len(self.unusual_examples) < _MOST_EXAMPLES:
-            self.unusual_examples.append(serial)
+        self._unusual += 1
+        if len(self._examples) < _MOST_EXAMPLES:
+            self._examples.append(serial)
+
+    def warnings(self) -> list[str]:
+        """What looks odd in what was read so far."""
+        if not self._unusual:
+            return []
+        more = ", …" if self._unusual > _MOST_EXAMPLES else ""
+        return [f"{self._unusual:,} unusual serials, not like the maker's: {', '.join(self._examples)}{more}"]

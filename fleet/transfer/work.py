@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from fleet.audit.events import Event
+from fleet.audit.models import AuditEntry
 from fleet.audit.service import ENTRY
 from fleet.transfer.problems import MOST_KEPT, Problem, Problems
-from fleet.transfer.sheet import Check, Column, Reference, Sheet, Staged
+from fleet.transfer.sheet import Check, Column, Reference, Sheet, Staged, Values
 
 
 class Work:
@@ -154,9 +155,9 @@ class Work:
             pair = sa.func.jsonb_build_array(self._was(column), self._is(column))
             pairs += [sa.literal(column.target), sa.case((self._differs(column), pair))]
         changed = sa.func.jsonb_build_object(sa.literal("changed"), sa.func.jsonb_build_object(*pairs))
-        entry = self.entry(self.sheet.kind.changed, sa.func.jsonb_strip_nulls(changed), sa.null())
+        entries = entry(self.sheet, self.staged, self.sheet.kind.changed, sa.func.jsonb_strip_nulls(changed), sa.null())
         differs = sa.or_(sa.false(), *map(self._differs, logged))
-        return self._log(entry.select_from(self._marked()).where(differs))
+        return log(entries.select_from(self._marked()).where(differs))
 
     def _was(self, column: Column) -> sa.ColumnElement[Any]:
         """What the log says was: the name of what the register refers to by a number."""
@@ -182,8 +183,8 @@ class Work:
             return
         columns = [self._wanted(column).label(column.target) for column in self._compared]
         wanted = sa.select(self.table.c.id, *columns).select_from(self._marked()).subquery("wanted")
-        values = {column.target: wanted.c[column.target] for column in self._compared}
-        values |= self.sheet.values_when_changed(wanted.c)
+        values: Values = {column.target: wanted.c[column.target] for column in self._compared}
+        values |= self.sheet.values_when_changed(values)
         values["version"] = self.table.c.version + 1
         self._run(self.table.update().where(self.table.c.id == wanted.c.id).values(values))
 
@@ -192,11 +193,13 @@ class Work:
         for name, value in self.sheet.facts_when_new(self.staged).items():
             facts += [sa.literal(name), value]
         said = sa.func.jsonb_strip_nulls(sa.func.jsonb_build_object(*facts))
-        entry = self.entry(self.sheet.kind.registered, said, self.sheet.officer_when_new(self.staged))
-        return self._log(entry.select_from(self.staged.new_rows()))
+        entries = entry(
+            self.sheet, self.staged, self.sheet.kind.registered, said, self.sheet.officer_when_new(self.staged)
+        )
+        return log(entries.select_from(self.staged.new_rows()))
 
     def _add(self) -> None:
-        values = {column.target: self._new(column) for column in self._written}
+        values: Values = {column.target: self._new(column) for column in self._written}
         values |= self.sheet.values_when_new(self.staged)
         mark = self.staged.mark
         rows = self._rows().join(mark, sa.and_(mark.c.line == self.staged.stage.c.line, mark.c.id.is_(None)))
@@ -206,13 +209,6 @@ class Work:
     def _new(self, column: Column) -> sa.ColumnElement[Any]:
         value = self._value(column)
         return value if column.default is None else sa.func.coalesce(value, sa.literal(column.default))
-
-    def entry(self, event: Event, facts: sa.ColumnElement[Any], officer: sa.ColumnElement[Any]) -> sa.Select[Any]:
-        """A log entry for each row, of which the file's key is the subject."""
-        return entry(self.sheet, self.staged, event, facts, officer)
-
-    def _log(self, entries: sa.Select[Any]) -> sa.Insert:
-        return log(entries)
 
 
 def entry(
@@ -235,10 +231,10 @@ def entry(
 
 def log(entries: sa.Select[Any]) -> sa.Insert:
     """Append the entries, which ``entry`` made."""
-    return ENTRY.insert().from_select([column.name for column in entries.selected_columns], entries)
+    return sa.insert(AuditEntry).from_select([column.name for column in entries.selected_columns], entries)
 
 
-def _named(column: Column) -> sa.Alias:
+def _named(column: Column) -> sa.FromClause:
     return _reference(column).table.alias(f"named_{column.name}")
 
 
