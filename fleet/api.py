@@ -1,16 +1,22 @@
 """What every part of the HTTP API shares: schemas' base and fields, lists, ETags, and the description of it all."""
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
-from datetime import datetime
 from typing import Any, Protocol
+from urllib.parse import quote
 
+import flask_smorest
 import marshmallow as ma
-from flask import Response, make_response, request
+from flask import Request, Response, make_response, request
 from flask.typing import ResponseReturnValue
-from flask_smorest import Api, Blueprint
+from flask_smorest import Api
 from sqlalchemy.orm import Session
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from fleet import paging
 from fleet.actors import Actor
@@ -23,6 +29,10 @@ from fleet.web import Service, allow, caller, public, service
 
 PREFIX = "/api/v1"
 LONGEST_TEXT = 1_000
+# Of words that an index holds: its entries have at most a third of a page.
+LONGEST_NAME = 100
+# A row's version as an ETag: an integer of the database's.
+_VERSION = re.compile(r"[0-9]{1,10}")
 
 
 class Schema(ma.Schema):
@@ -46,17 +56,27 @@ class Identifier(ma.fields.String):
 class Text(ma.fields.String):
     """Free text of a sensible length without control characters; blank is none."""
 
+    def __init__(self, *, longest: int = LONGEST_TEXT, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._longest = longest
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs).strip()
-        if len(text) > LONGEST_TEXT:
-            raise ma.ValidationError(f"At most {LONGEST_TEXT} characters.")
+        if len(text) > self._longest:
+            raise ma.ValidationError(f"At most {self._longest} characters.")
         if any(not character.isprintable() and character not in "\n\t" for character in text):
             raise ma.ValidationError("This has a character that cannot be printed.")
         return text or None
 
 
 class Instant(ma.fields.AwareDateTime):
-    """An instant: ISO 8601, written in UTC with ``Z``. One without a zone is refused."""
+    """An instant: ISO 8601, written in UTC with ``Z``. One without a zone, or of no year in UTC, is refused."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            return super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
+        except OverflowError as error:
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from error
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else iso(value)
@@ -85,6 +105,15 @@ class ListQuery(Schema):
     )
     cursor = ma.fields.String(load_default=None, validate=ma.validate.Length(max=2_000))
 
+    @ma.pre_load
+    def _refuse_strangers(self, typed: Mapping[str, str], **_: Any) -> Mapping[str, str]:
+        """A filter that is misspelt must not find everything, and PostgreSQL takes no NUL."""
+        wrong = {name: ["Unknown field."] for name in typed if name not in self.fields}
+        wrong |= {name: ["This has a character that cannot be printed."] for name in typed if "\0" in str(typed[name])}
+        if wrong:
+            raise ma.ValidationError(wrong)
+        return typed
+
 
 def page_of(item: type[Schema]) -> type[Schema]:
     """The schema of a page of items."""
@@ -104,8 +133,8 @@ def answer_page(name: str, query: Mapping[str, Any], find: Callable[[Paging], Pa
     return {"items": found.items, "next": service().cursors.write(found.after, binding)}
 
 
-def expected_version() -> int:
-    """The row version in ``If-Match``.
+def expected_version() -> int | None:
+    """The row version in ``If-Match``; None for ``*``, which is any (RFC 9110, 13.1.1).
 
     Raises:
         PreconditionRequired: there is none.
@@ -113,10 +142,13 @@ def expected_version() -> int:
     """
     if not request.if_match:
         raise PreconditionRequired("Send If-Match with the ETag of what you read, so that nobody's change is lost.")
-    for tag in request.if_match.as_set():
-        if tag.isdecimal():
-            return int(tag)
-    raise Stale("This ETag is not one of this resource. Read it again, then decide.")
+    if request.if_match.star_tag:
+        return None
+    versions = [int(tag) for tag in request.if_match.as_set() if _VERSION.fullmatch(tag)]
+    if not versions:
+        raise Stale("This ETag is not one of this resource. Read it again, then decide.")
+    # Versions only grow, so of several that a caller has seen none but the newest can be the present one.
+    return max(versions)
 
 
 def tagged(body: Mapping[str, Any], schema: Schema, status: int = 200) -> Response:
@@ -124,6 +156,30 @@ def tagged(body: Mapping[str, Any], schema: Schema, status: int = 200) -> Respon
     response: Response = make_response(schema.dump(body), status)
     response.set_etag(str(body["version"]))
     return response
+
+
+class _BodyParser(FlaskParser):
+    """Reads bodies that say they are JSON and are; anything else is told apart from a field that is missing."""
+
+    def load_json(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ARG002 - webargs' interface
+        body = req.get_data(cache=True)
+        if not body:
+            return ma.missing
+        if not req.is_json:
+            raise UnsupportedMediaType("Send JSON, with Content-Type: application/json.")
+        try:
+            return json.loads(body.decode())
+        except RecursionError as error:
+            raise BadRequest("This JSON is nested too deeply.") from error
+        # A JSONDecodeError, a UnicodeDecodeError, or a number of thousands of digits.
+        except ValueError as error:
+            raise BadRequest(f"This is not JSON in UTF-8: {error}.") from error
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest is not typed
+    """A part of the API."""
+
+    ARGUMENTS_PARSER = _BodyParser()
 
 
 class Find(Protocol):
@@ -197,7 +253,7 @@ class Resource:
         def register(body: dict[str, Any]) -> Response:
             self.register(*caller(), body, now=utc_now())
             response = self._answer(body[self.key], 201)
-            response.location = f"{PREFIX}{self.path}/{body[self.key]}"
+            response.location = f"{PREFIX}{self.path}/{quote(body[self.key], safe='')}"
             return response
 
     def _add_one(self, blueprint: Blueprint) -> None:

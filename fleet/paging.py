@@ -121,5 +121,6 @@ def _digest(binding: Mapping[str, Any]) -> str:
 
 def capped_count(session: Session, statement: sa.Select[Any]) -> int:
     """How many rows a statement finds, counted no further than one past ``CAPPED_COUNT``."""
-    capped = statement.with_only_columns(sa.literal(1)).order_by(None).limit(CAPPED_COUNT + 1).subquery()
+    bare = statement.with_only_columns(sa.literal(1), maintain_column_froms=True)
+    capped = bare.order_by(None).limit(CAPPED_COUNT + 1).subquery()
     return session.execute(sa.select(sa.func.count()).select_from(capped)).scalar_one()

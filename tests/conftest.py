@@ -14,13 +14,14 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from fleet import embedded, migrate
 from fleet.actors import Role, command_line
 from fleet.app import create_app
-from fleet.auth import accounts
+from fleet.auth import accounts, secret
 from fleet.settings import Settings
 from fleet.web import Service
 from tests.factories import Factory
@@ -29,6 +30,16 @@ from tests.live import LiveServer
 TESTER = command_line("tests")
 # One for all services over the shared register, so that a cookie made here is known to the live server too.
 SECRET_KEY = secrets.token_urlsafe(48)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Passwords are hashed at next to no cost in this process: what is tested is who is let in, not argon2."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(secret, "_HASHER", cheap)
+        patched.setattr(secret, "_NO_PASSWORD", cheap.hash("nobody's"))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 
-from fleet.api import Identifier, Instant, Schema, Text, Word
+from fleet.api import LONGEST_NAME, Identifier, Instant, Schema, Text, Word
 from fleet.cameras.states import Bluetooth, Custody, Encryption, Fault, Model, Use
 
 
@@ -11,7 +11,7 @@ class CameraChange(Schema):
     use = Word(Use, allow_none=True)
     phase = ma.fields.Integer(strict=True, allow_none=True, validate=ma.validate.Range(1, 99))
     home_dock = Identifier(allow_none=True)
-    firmware = Text(allow_none=True)
+    firmware = Text(allow_none=True, longest=LONGEST_NAME)
     encryption = Word(Encryption, allow_none=True)
     bluetooth = Word(Bluetooth, allow_none=True)
 

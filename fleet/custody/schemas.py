@@ -18,7 +18,7 @@ class CameraQuery(ListQuery):
     firmware = ma.fields.String()
     encryption = Word(Encryption)
     bluetooth = Word(Bluetooth)
-    phase = ma.fields.Integer()
+    phase = ma.fields.Integer(validate=ma.validate.Range(1, 99))
     attention = Word(Attention)
     q = ma.fields.String()
 

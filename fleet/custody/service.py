@@ -129,10 +129,13 @@ def _refusal(camera: Camera, officer: Person, block: Block) -> Conflict:
     return CameraNotReady(block.what, rule=block.rule, found=found, mend=block.mend)
 
 
-def require_free_hands(session: Session, officer: Person, kind: IssueKind) -> None:
-    """One personal camera and one loan at most; and no personal camera while a loan is out (rule 7)."""
+def require_free_hands(session: Session, officer: Person, kind: IssueKind, *, may_rest: bool = False) -> None:
+    """One personal camera and one loan at most; and no personal camera while a loan is out (rule 7).
+
+    ``may_rest`` lets a personal camera come back beside the loan, to rest until the loan is back.
+    """
     for held in open_allocations(session, officer):
-        if held.kind is kind or (held.active and kind is IssueKind.PERSONAL):
+        if held.kind is kind or (held.active and kind is IssueKind.PERSONAL and not may_rest):
             what = f"{officer.collar} already has {held.camera.serial} ({held.kind})."
             found = {"camera": held.camera.serial, "kind": str(held.kind)}
             raise AlreadyHolds(what, rule=7, found=found, mend="the officer, by returning it")
@@ -155,15 +158,18 @@ def hand_over(
     *,
     now: datetime,
     continues: Allocation | None = None,
+    active: bool = True,
 ) -> Allocation:
-    _rest_active(session, officer)
+    """Open an allocation and log it as ``event``. Every check is the caller's, who holds the locks."""
+    if active:
+        _rest_active(session, officer)
     allocation = Allocation(
         camera=camera,
         person=officer,
         kind=kind,
         issued_at=now,
         due_back=due_back,
-        active=True,
+        active=active,
         continues_id=continues.id if continues else None,
     )
     put(camera, Custody.ISSUED, now)

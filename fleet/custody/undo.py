@@ -11,8 +11,18 @@ from fleet.audit import Event, Subject
 from fleet.cameras.models import Camera
 from fleet.cameras.service import CAMERAS
 from fleet.cameras.states import Custody
-from fleet.custody.models import Allocation, Condition
-from fleet.custody.service import HistoryStands, close, hand_over, open_allocation, put, require_free_hands
+from fleet.custody.models import Allocation, Condition, IssueKind
+from fleet.custody.readiness import after_return
+from fleet.custody.service import (
+    HistoryStands,
+    close,
+    hand_over,
+    open_allocation,
+    open_allocations,
+    put,
+    require_free_hands,
+    standing_of,
+)
 from fleet.people.service import PEOPLE
 from fleet.settings import Policy
 
@@ -30,7 +40,7 @@ def undo_issue(session: Session, actor: Actor, allocation_id: int, *, policy: Po
     _require_recent(allocation.issued_at, policy, now)
     if allocation.returned_at is not None:
         raise HistoryStands(f"{camera.serial} was returned since; there is nothing to undo.", rule=9)
-    close(session, camera, allocation, Condition.GOOD, UNDONE, Custody.IN_STOCK, now)
+    close(session, camera, allocation, Condition.GOOD, UNDONE, _where_it_was(session, camera, allocation, policy), now)
     audit.record(
         session,
         actor,
@@ -56,7 +66,8 @@ def undo_return(session: Session, actor: Actor, allocation_id: int, *, policy: P
     officer = PEOPLE.lock(session, allocation.person.collar)
     if _has_moved_on(session, camera, allocation):
         raise HistoryStands(f"{camera.serial} has moved on since; issue it anew.", rule=9)
-    require_free_hands(session, officer, allocation.kind)
+    require_free_hands(session, officer, allocation.kind, may_rest=True)
+    loans = [held for held in open_allocations(session, officer) if held.kind is IssueKind.POOL]
     if camera.custody is Custody.QUARANTINED:
         put(camera, Custody.IN_STOCK, now)
     return hand_over(
@@ -69,7 +80,23 @@ def undo_return(session: Session, actor: Actor, allocation_id: int, *, policy: P
         Event.RETURN_UNDONE,
         now=now,
         continues=allocation,
+        # Beside a loan it rested before its return, and does so again (rule 7).
+        active=not loans,
     )
+
+
+def _where_it_was(session: Session, camera: Camera, allocation: Allocation, policy: Policy) -> Custody:
+    """What the issue took the camera from: undoing it makes no camera ready that was not (rule 8)."""
+    earlier = sa.select(Allocation).where(Allocation.camera_id == camera.id, Allocation.id < allocation.id)
+    earlier = earlier.where(Allocation.note.is_distinct_from(UNDONE)).order_by(Allocation.id.desc())
+    before = session.scalars(earlier.limit(1)).first()
+    if before is None or before.returned_at is None:
+        return Custody.IN_STOCK
+    if before.id == allocation.continues_id and before.condition is Condition.FAULTY:
+        return Custody.QUARANTINED
+    report = standing_of(session, camera).report
+    waits = report is not None and report.seen_at < before.returned_at
+    return after_return(True, before.kind, waits, policy)
 
 
 def _has_moved_on(session: Session, camera: Camera, allocation: Allocation) -> bool:

@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from flask import Response
-from flask_smorest import Blueprint
 from sqlalchemy.orm import Session
 
 from fleet.actors import Actor
-from fleet.api import ListQuery, Resource, answer_page, page_of, tagged
+from fleet.api import Blueprint, ListQuery, Resource, answer_page, page_of, tagged
 from fleet.auth.permissions import Permission
 from fleet.cameras import service as register
 from fleet.cameras.schemas import CameraSchema, NewCamera

@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from fleet.audit import Subject
 from fleet.auth.permissions import Permission, is_permitted
 from fleet.cameras import service as register
+from fleet.cameras.models import Camera
 from fleet.cameras.schemas import CameraChange, NewCamera
 from fleet.cameras.service import CAMERAS
 from fleet.cameras.states import Custody, Use
 from fleet.clock import utc_now
 from fleet.custody import holdings, service
 from fleet.custody.models import IssueKind
-from fleet.custody.readiness import Block, blocks
+from fleet.custody.readiness import blocks
 from fleet.custody.schemas import CameraQuery, CustodyMove, IssueRequest, ReturnRequest
 from fleet.errors import FleetError
 from fleet.pages import forms, words
@@ -52,7 +53,7 @@ LIST = Listing(
     columns=[
         Column("serial", to="camera"), Column("asset_tag"), Column("model", show="word"),
         Column("use", show="word"), Column("custody", show="custody"), Column("holder", to="person"),
-        Column("due_back", show="when"), Column("site", to="site"), Column("firmware"),
+        Column("due_back", show="due"), Column("site", to="site"), Column("firmware"),
     ],
 )  # fmt: skip
 LIST.add_to(pages)
@@ -124,24 +125,25 @@ def _act(serial: str, act: Callable[[], str]) -> ResponseReturnValue:
 
 def _page(serial: str, refused: FleetError | None = None) -> ResponseReturnValue:
     session, _ = caller()
-    found = holdings.get(session, serial)
+    row = CAMERAS.get(session, serial)
     shown = {
-        "camera": found,
-        "blocks": _in_the_way(session, serial, found["use"]),
+        "camera": holdings.get(session, serial),
+        "blocks": _in_the_way(session, row),
         "history": older(f"history of {serial}", lambda page: holdings.history(session, serial, page)),
-        "move_fields": _move_fields(found["custody"]),
-        "issue_fields": _issue_fields(),
         "return_fields": forms.fields_of(ReturnRequest, prefix="return-"),
+        "issue_fields": _issue_fields(),
+        "move_fields": _move_fields(row.custody),
+        "now": utc_now(),
     }
     errors = forms.errors_of(refused)
     status = refused.status if refused else 200
     return render_template("cameras/camera.html", **shown, typed=request.form, errors=errors), status
 
 
-def _in_the_way(session: Session, serial: str, use: Use | None) -> list[Block]:
-    kind = IssueKind.PERSONAL if use is Use.PERSONAL else IssueKind.POOL
-    standing = service.standing_of(session, CAMERAS.get(session, serial))
-    return blocks(standing, kind, running().fleet_settings.policy)
+def _in_the_way(session: Session, camera: Camera) -> list[dict[str, Any]]:
+    kind = IssueKind.PERSONAL if camera.use is Use.PERSONAL else IssueKind.POOL
+    found = blocks(service.standing_of(session, camera), kind, running().fleet_settings.policy)
+    return [{"text": block.what, "mend": f"{words.word(block.mend)}.", "rule": block.rule} for block in found]
 
 
 def _issue_fields() -> list[forms.Field]:

@@ -20,8 +20,13 @@ _KINDS: tuple[tuple[type[ma.fields.Field[Any]], str], ...] = (
     (ma.fields.Integer, "number"),
 )
 _YES_OR_NO = [("true", "Yes"), ("false", "No")]
-# What marshmallow says to a program, said to a person.
-_PLAINLY = {"Not a valid integer.": "Enter a whole number.", "Not a valid date.": "Enter a date, such as 2026-03-31."}
+# What marshmallow says to a program, said to a person after the field's name.
+_PLAINLY = {
+    "Not a valid integer.": "must be a whole number.",
+    "Not a valid date.": "must be a date, such as 2026-03-31.",
+    "Not a valid aware datetime.": "must be a date, such as 2026-03-31.",
+    "Not a valid datetime.": "must be a date, such as 2026-03-31.",
+}
 
 
 @dataclass(frozen=True)
@@ -123,9 +128,13 @@ def _with_zone(text: str, *, end_of_day: bool) -> str:
 
 
 def _plain(name: str, texts: Any) -> list[str]:
+    """What is wrong with a field, with its name: the summary at a page's top stands far from it."""
     said = texts if isinstance(texts, list) else [str(texts)]
-    needed = f"Enter {words.label(name)[:1].lower()}{words.label(name)[1:]}."
-    return [needed if "required" in text or "null" in text else _PLAINLY.get(text, text) for text in said]
+    if any("required" in text or "null" in text for text in said):
+        return [f"{words.label(name)} is missing."]
+    return [
+        f"{words.label(name)} {_PLAINLY[text]}" if text in _PLAINLY else f"{words.label(name)}: {text}" for text in said
+    ]
 
 
 def attempt(act: Callable[[], Any]) -> FleetError | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, render_template, url_for
@@ -73,20 +74,24 @@ def _store(session: Session) -> list[Group]:
 def _it(session: Session) -> list[Group]:
     found = holdings.levels(session)
     behind = [
-        *_levels("encryption", "encrypted with", found["encryption"], {"none", "aes128"}),
-        *_levels("bluetooth", "with Bluetooth", found["bluetooth"], {"legacy"}),
-        *_levels("firmware", "on firmware", found["firmware"], older_than_newest(found["firmware"])),
+        *_at(
+            "encryption", found["encryption"], {"none": "Cameras without encryption", "aes128": "Cameras with AES-128"}
+        ),
+        *_at("bluetooth", found["bluetooth"], {"legacy": "Cameras with legacy Bluetooth"}),
+        *_at("firmware", found["firmware"], _old_firmware(found["firmware"])),
     ]
-    return [_cameras(session, "Faults", Attention.FAULT), Group("Behind", behind)]
+    return [_cameras(session, "Faults", Attention.FAULT), Group("Levels and firmware that are behind", behind)]
 
 
-def _levels(name: str, said: str, counted: dict[str, int], behind: Iterable[str]) -> list[Matter]:
+def _at(name: str, counted: dict[str, int], told: dict[str, str]) -> list[Matter]:
     cameras = url_for("cameras_pages.cameras_list")
     return [
-        Matter(f"Cameras {said} {words.word(value)}", counted[value], f"{cameras}?{urlencode({name: value})}")
-        for value in sorted(behind)
-        if value in counted
+        Matter(text, counted.get(value, 0), f"{cameras}?{urlencode({name: value})}") for value, text in told.items()
     ]
+
+
+def _old_firmware(versions: Iterable[str]) -> dict[str, str]:
+    return {version: f"Cameras on firmware {version}" for version in sorted(older_than_newest(versions))}
 
 
 def older_than_newest(versions: Iterable[str]) -> set[str]:
@@ -102,17 +107,17 @@ def _numbers(version: str) -> tuple[tuple[int, ...], str]:
 
 def _estates(session: Session) -> list[Group]:
     counted = {row["stage"]: row for row in sites.stage_counts(session)}
-    waiting = [_at_stage(stage, **counted[stage]) for stage in Stage if stage in counted and stage is not Stage.LIVE]
+    waiting = [_at_stage(stage, counted[stage]) for stage in Stage if stage in counted and stage is not Stage.LIVE]
     unplaced = sites.count_docks(session, {"placed": False})
     docks = Matter("Docks without a site", unplaced, url_for("sites_pages.docks_list", placed="false"))
     return [Group("Sites on their way", waiting), Group("Docks", [docks])]
 
 
-def _at_stage(stage: Stage, sites: int, nte: int, **_: object) -> Matter:
+def _at_stage(stage: Stage, counted: dict[str, Any]) -> Matter:
     steps = " or ".join(str(step).replace("_", " ") for step in next_stages(stage))
-    hint = f"Next: {steps}." + (f" {nte} police the night-time economy and come first." if nte else "")
+    hint = f"Next: {steps}." + (f" {counted['nte']} with the night-time economy come first." if counted["nte"] else "")
     href = url_for("sites_pages.sites_list", stage=str(stage))
-    return Matter(f"Sites at {words.word(stage).lower()}", sites, href, hint=hint)
+    return Matter(f"Sites at {words.word(stage).lower()}", counted["sites"], href, hint=hint)
 
 
 def _supervisor(session: Session) -> list[Group]:

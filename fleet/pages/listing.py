@@ -82,7 +82,13 @@ class Listing:
         """The list; a filter that cannot be used is said beside it."""
         session, _ = caller()
         typed = _typed()
-        shown: dict[str, Any] = {"listing": self, "typed": typed, "fields": self.fields(), "partial": _is_partial()}
+        shown: dict[str, Any] = {
+            "listing": self,
+            "typed": typed,
+            "fields": self.fields(),
+            "partial": _is_partial(),
+            "now": utc_now(),
+        }
         try:
             query = self._query(typed)
             found = answer_page(f"page {self.name}", query, lambda paging: self._found(session, query, paging))

@@ -19,6 +19,7 @@ _WORDS = {
     "aes128": "AES-128",
     "aes256": "AES-256",
     "it": "IT",
+    "any": "Any reason",
 }
 _LABELS = {
     "q": "Search",

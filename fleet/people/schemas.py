@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 
-from fleet.api import Identifier, ListQuery, Schema, Text, Word
+from fleet.api import LONGEST_NAME, Identifier, ListQuery, Schema, Text, Word
 from fleet.people.models import Function
 
 
@@ -16,7 +16,7 @@ class PersonQuery(ListQuery):
 
 class PersonChange(Schema):
     name = Text(allow_none=True)
-    team = Text(allow_none=True)
+    team = Text(allow_none=True, longest=LONGEST_NAME)
     function = Word(Function, allow_none=True)
     site = Identifier(allow_none=True)
     trained_until = ma.fields.Date(allow_none=True)

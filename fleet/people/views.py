@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask_smorest import Blueprint
 from sqlalchemy.orm import Session
 
-from fleet.api import Resource
+from fleet.api import Blueprint, Resource
 from fleet.auth.permissions import Permission
 from fleet.clock import utc_now
 from fleet.paging import Page, Paging

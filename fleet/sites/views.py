@@ -3,9 +3,8 @@
 from typing import Any
 
 from flask import Response
-from flask_smorest import Blueprint
 
-from fleet.api import Resource, tagged
+from fleet.api import Blueprint, Resource, tagged
 from fleet.auth.permissions import Permission
 from fleet.clock import utc_now
 from fleet.sites import schemas, service

@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 
-from fleet.api import Identifier, ListQuery, Schema, Text, Word
+from fleet.api import LONGEST_NAME, Identifier, ListQuery, Schema, Text, Word
 from fleet.cameras.states import Bluetooth
 from fleet.tasers.models import TaserModel
 
@@ -17,7 +17,7 @@ class TaserQuery(ListQuery):
 
 class TaserChange(Schema):
     sppm = Identifier(allow_none=True)
-    firmware = Text(allow_none=True)
+    firmware = Text(allow_none=True, longest=LONGEST_NAME)
     bluetooth = Word(Bluetooth, allow_none=True)
     home_site = Identifier(allow_none=True)
     holder = Identifier(allow_none=True)

@@ -1,8 +1,6 @@
 """``/tasers``."""
 
-from flask_smorest import Blueprint
-
-from fleet.api import Resource
+from fleet.api import Blueprint, Resource
 from fleet.auth.permissions import Permission
 from fleet.tasers import schemas, service
 

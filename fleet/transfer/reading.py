@@ -83,6 +83,7 @@ class Rows:
     def _open(self, sheet: Sheet) -> None:
         lines = iter(self._lines)
         header = self._header_line(lines)
+        self._problems.refuse_any()
         # Neither separator can stand in a column's name, so the header tells which one the file uses.
         separator = ";" if header.count(";") > header.count(",") else ","
         self._csv = csv.reader(chain([header], lines), delimiter=separator, strict=True)

@@ -167,9 +167,8 @@ def test_no_connection_is_held_while_a_password_is_verified(door: Door, monkeypa
 
 def test_a_process_verifies_few_passwords_at_once_and_turns_the_rest_away() -> None:
     bound = secret.Bound(at_once=1, waiting=1, patience_s=0.05)
-    with bound.place():
-        with pytest.raises(Unavailable), bound.place():
-            pass
+    with bound.place(), pytest.raises(Unavailable), bound.place():
+        pass
     with bound.place():
         pass
 

@@ -4,7 +4,7 @@ from tests.pages.conftest import text_of
 
 
 def test_smoke(admin, make):
-    site = make.site()
+    site = make.site(stage="live")
     dock = make.dock(site=site)
     cam = make.camera(home_dock=dock)
     o = make.officer(name="<b>x</b>")

@@ -1,0 +1,1 @@
+"""How fast it is, beside references measured in the same run. ``make bench``."""
