@@ -82,7 +82,7 @@ class Instant(ma.fields.AwareDateTime):
         return None if value is None else iso(value)
 
 
-class Word(ma.fields.Enum):
+class Word(ma.fields.Enum[Any]):
     """One of an enum's words."""
 
     def __init__(self, enum: Any, **kwargs: Any) -> None:
@@ -144,7 +144,7 @@ def expected_version() -> int | None:
         raise PreconditionRequired("Send If-Match with the ETag of what you read, so that nobody's change is lost.")
     if request.if_match.star_tag:
         return None
-    versions = [int(tag) for tag in request.if_match.as_set() if _VERSION.fullmatch(tag)]
+    versions = [int(tag) for tag in request.if_match.as_set() if _VERSION.fullmatch(tag or "")]
     if not versions:
         raise Stale("This ETag is not one of this resource. Read it again, then decide.")
     # Versions only grow, so of several that a caller has seen none but the newest can be the present one.
@@ -277,7 +277,7 @@ class Resource:
         return tagged(self.get(session, identifier), self._shown, status)
 
 
-class ProblemApi(Api):
+class ProblemApi(Api):  # type: ignore[misc]
     """Leaves errors to ``fleet.problems``."""
 
     def handle_http_exception(self, error: Exception) -> ResponseReturnValue:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 import sqlalchemy as sa
@@ -15,6 +15,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from fleet.errors import Unavailable
+
+# Statements and rows of whatever columns.
+AnySelect: TypeAlias = sa.Select[*tuple[Any, ...]]
+AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
 # The group role that holds the application's rights; the login role in FLEET_DATABASE_URL is a member, or may become it.
 APPLICATION_ROLE = "fleet_application"
@@ -115,21 +119,47 @@ def _outages() -> Iterator[None]:
         raise
 
 
+_DIALECT: sa.Dialect = psycopg_dialect()  # type: ignore[no-untyped-call]
+
+
 class Prepared:
     """A statement on a hot path: compiled once, prepared by the server, and run below SQLAlchemy's result machinery.
 
-    ``statement`` has its parameters as ``bindparam``s. Rows come as the driver gives them: an enum as its word.
+    ``statement`` has its parameters as ``bindparam``s. Parameters go to the driver and rows come from it as they are:
+    an enum as its word, JSON in psycopg's wrapper.
     """
 
-    def __init__(self, statement: sa.Select[Any]) -> None:
-        self._sql = str(statement.compile(dialect=psycopg_dialect()))
+    def __init__(self, statement: AnySelect | sa.Insert | sa.Update) -> None:
+        compiled = statement.compile(dialect=_DIALECT)
+        self._sql = str(compiled)
+        # A literal in the statement is a parameter too, whose value is known.
+        self._literals = {name: value for name, value in compiled.params.items() if value is not None}
 
     def one(self, session: Session, **parameters: Any) -> dict[str, Any] | None:
         """The only row, or None."""
-        connection: Any = session.connection().connection.driver_connection
-        with connection.cursor(row_factory=dict_row) as cursor:
-            row: dict[str, Any] | None = cursor.execute(self._sql, parameters, prepare=True).fetchone()
-            return row
+        row: dict[str, Any] | None = self._execute(session, parameters).fetchone()
+        return row
+
+    def all(self, session: Session, **parameters: Any) -> list[dict[str, Any]]:
+        """Every row."""
+        rows: list[dict[str, Any]] = self._execute(session, parameters).fetchall()
+        return rows
+
+    def run(self, session: Session, **parameters: Any) -> None:
+        """For a statement that answers nothing."""
+        self._execute(session, parameters)
+
+    def _execute(self, session: Session, parameters: dict[str, Any]) -> Any:
+        if session.new or session.dirty:
+            session.flush()  # what the session would have done before a statement of its own
+        connection: Any = session.info.get(_DRIVER)
+        if connection is None:
+            connection = session.info[_DRIVER] = session.connection().connection.driver_connection
+        return connection.cursor(row_factory=dict_row).execute(self._sql, self._literals | parameters, prepare=True)
+
+
+# Under which a session, which lives for one transaction, keeps the driver's connection.
+_DRIVER = "driver connection"
 
 
 # Identifiers are compared and sorted by code point, whatever the database's locale: a prefix search is then a range.
@@ -149,6 +179,6 @@ def has_word_like(column: sa.ColumnElement[Any] | Any, text: str) -> sa.ColumnEl
     return sa.or_(column.ilike(f"{literal}%"), column.ilike(f"% {literal}%"))
 
 
-def row_dict(row: sa.Row[Any]) -> dict[str, Any]:
+def row_dict(row: AnyRow) -> dict[str, Any]:
     """A result row as plain data for a schema."""
     return dict(row._mapping)

@@ -35,6 +35,8 @@ class IdentifierConverter(PathConverter):
     """``<identifier:serial>`` in a route. An identifier may hold a slash, so it takes the rest of a path's part."""
 
     regex = r"[^\x00-\x1f\x7f]+?"
+    # Werkzeug would guess otherwise, as the pattern names no slash.
+    part_isolating = False
 
     def to_python(self, value: str) -> str:
         return value.strip().upper()[: LONGEST + 1]

@@ -5,14 +5,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from itsdangerous import BadData, URLSafeSerializer
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from fleet.db import row_dict
+from fleet.db import AnySelect, row_dict
 from fleet.errors import Invalid
+
+# What a list is ordered by.
+Key: TypeAlias = sa.ColumnElement[Any] | InstrumentedAttribute[Any]
 
 DEFAULT_LIMIT = 50
 HIGHEST_LIMIT = 200
@@ -37,8 +40,8 @@ class Paging:
     def page(
         self,
         session: Session,
-        statement: sa.Select[Any],
-        keys: Sequence[sa.ColumnElement[Any]],
+        statement: AnySelect,
+        keys: Sequence[Key],
         *,
         descending: bool = False,
     ) -> Page:
@@ -59,11 +62,11 @@ class Paging:
         places = [[item.pop(f"key_{number}") for number in range(len(keys))] for item in items]
         return Page(items, _written(places[-1]) if len(rows) > self.limit else None)
 
-    def newest_first(self, session: Session, statement: sa.Select[Any], key: sa.ColumnElement[Any]) -> Page:
+    def newest_first(self, session: Session, statement: AnySelect, key: Key) -> Page:
         """One page in descending order of a single unique key."""
         return self.page(session, statement, [key], descending=True)
 
-    def _read(self, keys: Sequence[sa.ColumnElement[Any]]) -> list[Any]:
+    def _read(self, keys: Sequence[Key]) -> list[Any]:
         values = list(self.after or ())
         return [_from_text(key.type, value) for key, value in zip(keys, values, strict=True)]
 
@@ -119,7 +122,7 @@ def _digest(binding: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
-def capped_count(session: Session, statement: sa.Select[Any]) -> int:
+def capped_count(session: Session, statement: AnySelect) -> int:
     """How many rows a statement finds, counted no further than one past ``CAPPED_COUNT``."""
     bare = statement.with_only_columns(sa.literal(1), maintain_column_froms=True)
     capped = bare.order_by(None).limit(CAPPED_COUNT + 1).subquery()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, declared_attr
 from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
-from fleet.db import row_dict
+from fleet.db import AnySelect, row_dict
 from fleet.errors import Conflict, Invalid, NotFound, Stale
 
 
@@ -47,13 +47,16 @@ class Kind(Generic[R]):
         attribute: InstrumentedAttribute[str] = getattr(self.model, self.model.KEY)
         return attribute
 
+    def _named(self, identifier: str) -> sa.ColumnElement[bool]:
+        return cast("sa.ColumnElement[bool]", self.key == identifier)
+
     def get(self, session: Session, identifier: str) -> R:
         """The one with this identifier.
 
         Raises:
             NotFound
         """
-        return self._one(session, sa.select(self.model).where(self.key == identifier), identifier)
+        return self._one(session, sa.select(self.model).where(self._named(identifier)), identifier)
 
     def lock(self, session: Session, identifier: str) -> R:
         """The one with this identifier, as it is now, locked until the caller's transaction ends.
@@ -63,10 +66,10 @@ class Kind(Generic[R]):
         Raises:
             NotFound
         """
-        statement = sa.select(self.model).where(self.key == identifier).with_for_update(key_share=True)
+        statement = sa.select(self.model).where(self._named(identifier)).with_for_update(key_share=True)
         return self._one(session, statement.execution_options(populate_existing=True), identifier)
 
-    def _one(self, session: Session, statement: sa.Select[tuple[R]], identifier: str) -> R:
+    def _one(self, session: Session, statement: sa.Select[R], identifier: str) -> R:
         row = session.scalars(statement).one_or_none()
         if row is None:
             raise self.not_found(identifier)
@@ -80,19 +83,19 @@ class Kind(Generic[R]):
         """
         if identifier is None:
             return None
-        found = session.scalars(sa.select(self.model.id).where(self.key == identifier)).one_or_none()
+        found = session.scalars(sa.select(self.model.id).where(self._named(identifier))).one_or_none()
         if found is None:
             unknown = f"There is no {self.subject} {identifier} in the register."
             raise Invalid(unknown, fields={field: [unknown]})
         return found
 
-    def row(self, session: Session, rows: sa.Select[Any], identifier: str) -> dict[str, Any]:
+    def row(self, session: Session, rows: AnySelect, identifier: str) -> dict[str, Any]:
         """The one with this identifier as plain data, as ``rows`` selects it.
 
         Raises:
             NotFound
         """
-        found = session.execute(rows.where(self.key == identifier)).one_or_none()
+        found = session.execute(rows.where(self._named(identifier))).one_or_none()
         if found is None:
             raise self.not_found(identifier)
         return row_dict(found)

@@ -6,16 +6,21 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
 from fleet.actors import Actor
 from fleet.audit.events import Event, Subject
 from fleet.audit.models import AuditEntry
 from fleet.clock import iso
+from fleet.db import Prepared
 from fleet.paging import Page, Paging, capped_count
 
 ENTRY = AuditEntry.__table__
-_INSERT = sa.insert(AuditEntry).returning(AuditEntry.id)
+_COLUMNS = ("at", "actor", "role", "event", "subject_kind", "subject_key", "officer", "facts")
+_INSERT = Prepared(
+    sa.insert(AuditEntry).values({name: sa.bindparam(name) for name in _COLUMNS}).returning(AuditEntry.id)
+)
 
 
 def record(
@@ -29,17 +34,20 @@ def record(
     **facts: Any,
 ) -> int:
     """Append one entry in the caller's transaction and answer its number. Facts that are None are left out."""
-    values = {
-        "at": at,
-        "actor": actor.name,
-        "role": actor.role,
-        "event": event,
-        "subject_kind": subject[0],
-        "subject_key": subject[1],
-        "officer": officer,
-        "facts": plain(facts),
-    }
-    return session.execute(_INSERT, values).scalar_one()
+    row = _INSERT.one(
+        session,
+        at=at,
+        actor=actor.name,
+        role=actor.role and str(actor.role),
+        event=str(event),
+        subject_kind=str(subject[0]),
+        subject_key=subject[1],
+        officer=officer,
+        facts=Jsonb(plain(facts)),
+    )
+    assert row is not None  # noqa: S101 - an insert answers its row or raises
+    number: int = row["id"]
+    return number
 
 
 def plain(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,12 +53,12 @@ def _columns(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def record_report(session: Session, camera: Camera, said: Mapping[str, Any], *, now: datetime) -> None:
+def record_report(session: Session, camera_id: int, said: Mapping[str, Any], *, now: datetime) -> None:
     """Keep what a device says of itself; what it does not mention stays as it was.
 
     ``said`` has names of ``CameraReport``'s columns. The camera's version does not change.
     """
-    values = {**said, "camera_id": camera.id, "last_seen_at": now}
+    values = {**said, "camera_id": camera_id, "last_seen_at": now}
     changed = {name: value for name, value in values.items() if name != "camera_id"}
     session.execute(
         insert(CameraReport).values(values).on_conflict_do_update(index_elements=["camera_id"], set_=changed)

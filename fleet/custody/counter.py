@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 
 from fleet.actors import Actor
 from fleet.cameras.models import Camera
-from fleet.cameras.service import CAMERAS
 from fleet.cameras.states import Custody, Use
-from fleet.custody import holdings, service, undo
-from fleet.custody.models import Allocation, Condition, IssueKind
+from fleet.custody import holdings, records, service, undo
+from fleet.custody.models import Condition, IssueKind
+from fleet.custody.records import AllocationNow, CameraNow
+from fleet.db import AnySelect
 from fleet.errors import Conflict, NotFound
 from fleet.identifiers import canonical
 from fleet.people import service as people
@@ -173,8 +174,8 @@ class Counter:
         return Answer(Tone.INFO, f"Officer {collar}", about or "Scan a camera.", state, kit=kit)
 
     def _camera(self, serial: str, state: State, *, asked: bool) -> Answer:
-        camera = CAMERAS.lock(self._session, serial)
-        holder = service.holder_now(self._session, serial)
+        camera = records.lock_camera(self._session, serial)
+        holder = records.holder_now(self._session, serial)
         if state.mode in {Mode.RETURN, Mode.FAULTY}:
             return self._return(camera, state)
         if state.officer is None:
@@ -188,26 +189,26 @@ class Counter:
             return Answer(Tone.CAUTION, "Issued already", detail, state)
         return self._return(camera, state)
 
-    def _not_out(self, camera: Camera, state: State) -> Answer:
+    def _not_out(self, camera: CameraNow, state: State) -> Answer:
         custody = str(camera.custody).replace("_", " ")
         able = camera.custody in {Custody.IN_STOCK, Custody.RETURNING}
         detail = f"It is {custody}. " + ("To issue it, scan the officer first." if able else "It cannot be issued.")
         return Answer(Tone.CAUTION, f"{camera.serial} is not out", detail, state)
 
-    def _kind(self, camera: Camera, state: State) -> IssueKind:
+    def _kind(self, camera: CameraNow, state: State) -> IssueKind:
         if state.mode in {Mode.PERSONAL, Mode.POOL}:
             return IssueKind(state.mode)
         return IssueKind.PERSONAL if camera.use is Use.PERSONAL else IssueKind.POOL
 
-    def _wanted(self, camera: Camera, state: State) -> service.Issue:
+    def _wanted(self, camera: CameraNow, state: State) -> service.Issue:
         return service.Issue(camera.serial, state.officer or "", self._kind(camera, state))
 
-    def _issue(self, camera: Camera, state: State) -> Answer:
+    def _issue(self, camera: CameraNow, state: State) -> Answer:
         wanted = self._wanted(camera, state)
         allocation = service.issue(self._session, self._actor, wanted, policy=self._policy, now=self._now)
         return self._issued(allocation, state, LastAct(Act.ISSUE, allocation.id), "Issued")
 
-    def _issued(self, allocation: Allocation, state: State, last: LastAct, title: str) -> Answer:
+    def _issued(self, allocation: AllocationNow, state: State, last: LastAct, title: str) -> Answer:
         serial = allocation.camera.serial
         state = dataclasses.replace(state, issued=(*state.issued, serial), last_act=last)
         detail = f"{serial} to {state.officer}, {allocation.kind}"
@@ -216,7 +217,7 @@ class Counter:
     def _kit(self, state: State) -> list[dict[str, Any]] | None:
         return holdings.kit(self._session, state.officer) if state.officer else None
 
-    def _return(self, camera: Camera, state: State) -> Answer:
+    def _return(self, camera: CameraNow, state: State) -> Answer:
         condition = Condition.FAULTY if state.mode is Mode.FAULTY else Condition.GOOD
         note = f"put into dock {state.dock}" if state.dock else None
         allocation = service.take_back(
@@ -230,17 +231,17 @@ class Counter:
         ending = {
             Custody.QUARANTINED: ": put it aside, it is quarantined",
             Custody.RETURNING: ": dock it, it is checked there",
-        }.get(camera.custody, "")
+        }.get(allocation.camera.custody, "")
         detail = f"{camera.serial} from {allocation.person.collar}{', overdue' if late else ''}{ending}"
         return Answer(Tone.GOOD, title, detail, state, kit=self._kit(state))
 
-    def _ask(self, camera: Camera, holder: str, state: State) -> Answer:
+    def _ask(self, camera: CameraNow, holder: str, state: State) -> Answer:
         state = dataclasses.replace(state, take_over=camera.serial)
         detail = f"{camera.serial} is out to {holder}. Scan it once more to return it and issue it to {state.officer}."
         return Answer(Tone.CAUTION, f"Out to {holder}", detail, state)
 
-    def _take_over(self, camera: Camera, holder: str, state: State) -> Answer:
-        before = service.open_allocation(self._session, camera)
+    def _take_over(self, camera: CameraNow, holder: str, state: State) -> Answer:
+        before = records.open_allocation(self._session, camera)
         wanted = self._wanted(camera, state)
         allocation = service.take_over(self._session, self._actor, wanted, policy=self._policy, now=self._now)
         last = LastAct(Act.TAKE_OVER, allocation.id, before.id if before else None)
@@ -274,7 +275,7 @@ def _spelled(text: str) -> str:
 _WANTED: sa.BindParameter[str] = sa.bindparam("wanted", type_=sa.Text)
 
 
-def _named(kind: str, key: Any, identifier: Any) -> sa.Select[Any]:
+def _named(kind: str, key: Any, identifier: Any) -> AnySelect:
     return sa.select(sa.literal(kind).label("kind"), identifier.label("identifier")).where(key == _WANTED)
 
 

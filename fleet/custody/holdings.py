@@ -161,13 +161,13 @@ def conditions(session: Session, filters: Mapping[str, Any], *, now: datetime) -
     return found
 
 
-def _ids(session: Session, statement: sa.Select[tuple[int]]) -> sa.BindParameter[Any]:
+def _ids(session: Session, statement: sa.Select[int]) -> sa.BindParameter[Any]:
     """The numbers a statement finds, as one array: the planner then knows how few they are."""
     numbers = list(session.scalars(statement.limit(_MOST_MATCHES)))
     return sa.literal(numbers, sa.ARRAY(sa.BigInteger))
 
 
-def _cameras_of(who: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+def _cameras_of(who: sa.ColumnElement[bool]) -> sa.Select[int]:
     held = sa.select(Allocation.camera_id).join(Person, Person.id == Allocation.person_id)
     return held.where(who, Allocation.returned_at.is_(None))
 

@@ -3,28 +3,42 @@
 Locks are always taken camera first, then officers, so that two counters never wait for each other in a circle.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
 from fleet.auth.permissions import Permission, require
-from fleet.cameras.models import Camera, CameraReport
 from fleet.cameras.service import CAMERAS, record_report
 from fleet.cameras.states import NEXT_CUSTODY, Custody
-from fleet.custody.models import Allocation, Condition, IssueKind
-from fleet.custody.readiness import Block, Report, Standing, after_return, blocks
+from fleet.custody.models import Condition, IssueKind
+from fleet.custody.readiness import Block, after_return, blocks
+from fleet.custody.records import (
+    AllocationNow,
+    CameraNow,
+    Held,
+    Officer,
+    add_allocation,
+    end_allocation,
+    has_reported,
+    held_by,
+    holder_now,
+    lock_camera,
+    lock_officer,
+    open_allocation,
+    put_camera,
+    rest_active,
+    standing_of,
+    wake_resting,
+)
 from fleet.errors import Conflict, Evidence, Invalid
-from fleet.people.models import Person
-from fleet.people.service import PEOPLE
 from fleet.settings import Policy
-from fleet.sites.models import Dock, Site
 
 
 class CameraNotReady(Conflict):
@@ -54,7 +68,7 @@ class Issue:
     override_reason: str | None = None
 
 
-def issue(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now: datetime) -> Allocation:
+def issue(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now: datetime) -> AllocationNow:
     """Put a ready camera into a trained officer's hands (rules 3, 4, 7, 8, 10, 13).
 
     ``now`` and ``due_back`` are aware instants. Camera and officer stay locked until the caller's transaction ends,
@@ -68,19 +82,22 @@ def issue(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now:
     """
     if wanted.due_back is not None and wanted.due_back <= now:
         raise Invalid("It would be due back before it is issued.", fields={"due_back": ["is in the past"]})
-    camera = CAMERAS.lock(session, wanted.serial)
+    camera = lock_camera(session, wanted.serial)
     in_the_way = blocks(standing_of(session, camera), wanted.kind, policy)
-    officer = PEOPLE.lock(session, wanted.collar)
+    officer = lock_officer(session, wanted.collar)
     in_the_way += _training_blocks(officer, now)
     _require_clear(session, actor, camera, officer, in_the_way, wanted.override_reason, now)
-    require_free_hands(session, officer, wanted.kind)
+    held = held_by(session, officer)
+    require_free_hands(officer, held, wanted.kind)
     due_back = wanted.due_back
     if due_back is None and wanted.kind is IssueKind.POOL:
         due_back = now + policy.pool_loan
+    if any(other.active for other in held):
+        rest_active(session, officer)
     return hand_over(session, actor, camera, officer, wanted.kind, due_back, Event.CAMERA_ISSUED, now=now)
 
 
-def _training_blocks(officer: Person, now: datetime) -> list[Block]:
+def _training_blocks(officer: Officer, now: datetime) -> list[Block]:
     if officer.is_trained(now.date()):
         return []
     until = officer.trained_until
@@ -92,8 +109,8 @@ def _training_blocks(officer: Person, now: datetime) -> list[Block]:
 def _require_clear(
     session: Session,
     actor: Actor,
-    camera: Camera,
-    officer: Person,
+    camera: CameraNow,
+    officer: Officer,
     in_the_way: list[Block],
     override_reason: str | None,
     now: datetime,
@@ -120,7 +137,7 @@ def _require_clear(
         )
 
 
-def _refusal(camera: Camera, officer: Person, block: Block) -> Conflict:
+def _refusal(camera: CameraNow, officer: Officer, block: Block) -> Conflict:
     found = {name: audit.as_json(value) for name, value in block.found.items()}
     if block.rule == 4:  # noqa: PLR2004 - the rule's number in the domain
         # An untrained officer who asked for a camera is something a supervisor will want to read about.
@@ -129,52 +146,43 @@ def _refusal(camera: Camera, officer: Person, block: Block) -> Conflict:
     return CameraNotReady(block.what, rule=block.rule, found=found, mend=block.mend)
 
 
-def require_free_hands(session: Session, officer: Person, kind: IssueKind, *, may_rest: bool = False) -> None:
+def require_free_hands(officer: Officer, held: list[Held], kind: IssueKind, *, may_rest: bool = False) -> None:
     """One personal camera and one loan at most; and no personal camera while a loan is out (rule 7).
 
     ``may_rest`` lets a personal camera come back beside the loan, to rest until the loan is back.
     """
-    for held in open_allocations(session, officer):
-        if held.kind is kind or (held.active and kind is IssueKind.PERSONAL and not may_rest):
-            what = f"{officer.collar} already has {held.camera.serial} ({held.kind})."
-            found = {"camera": held.camera.serial, "kind": str(held.kind)}
+    for other in held:
+        if other.kind is kind or (other.active and kind is IssueKind.PERSONAL and not may_rest):
+            what = f"{officer.collar} already has {other.serial} ({other.kind})."
+            found = {"camera": other.serial, "kind": str(other.kind)}
             raise AlreadyHolds(what, rule=7, found=found, mend="the officer, by returning it")
-
-
-def open_allocations(session: Session, officer: Person) -> list[Allocation]:
-    """What an officer has now."""
-    statement = sa.select(Allocation).where(Allocation.person_id == officer.id, Allocation.returned_at.is_(None))
-    return list(session.scalars(statement.options(sa.orm.joinedload(Allocation.camera))))
 
 
 def hand_over(
     session: Session,
     actor: Actor,
-    camera: Camera,
-    officer: Person,
+    camera: CameraNow,
+    officer: Officer,
     kind: IssueKind,
     due_back: datetime | None,
     event: Event,
     *,
     now: datetime,
-    continues: Allocation | None = None,
+    continues: AllocationNow | None = None,
     active: bool = True,
-) -> Allocation:
+) -> AllocationNow:
     """Open an allocation and log it as ``event``. Every check is the caller's, who holds the locks."""
-    if active:
-        _rest_active(session, officer)
-    allocation = Allocation(
-        camera=camera,
-        person=officer,
-        kind=kind,
+    camera = put(session, camera, Custody.ISSUED, now=now)
+    allocation = add_allocation(
+        session,
+        camera,
+        officer,
+        kind,
         issued_at=now,
         due_back=due_back,
         active=active,
         continues_id=continues.id if continues else None,
     )
-    put(camera, Custody.ISSUED, now)
-    session.add(allocation)
-    session.flush()
     audit.record(
         session,
         actor,
@@ -189,13 +197,7 @@ def hand_over(
     return allocation
 
 
-def _rest_active(session: Session, officer: Person) -> None:
-    """A loan makes the personal camera inactive until the loan is back (rule 7)."""
-    active = sa.update(Allocation).where(Allocation.person_id == officer.id, Allocation.active)
-    session.execute(active.values(active=False).execution_options(synchronize_session="fetch"))
-
-
-def put(camera: Camera, to: Custody, now: datetime) -> None:
+def put(session: Session, camera: CameraNow, to: Custody, *, now: datetime) -> CameraNow:
     """Change a camera's custody along the table of transitions.
 
     Raises:
@@ -203,39 +205,7 @@ def put(camera: Camera, to: Custody, now: datetime) -> None:
     """
     if to not in NEXT_CUSTODY[camera.custody]:
         raise HistoryStands(f"A camera does not go from {camera.custody} to {to}.", rule=9)
-    camera.custody = to
-    camera.custody_at = now
-
-
-def standing_of(session: Session, camera: Camera) -> Standing:
-    """What is known of a camera, for ``readiness.blocks``."""
-    holder = (
-        sa.select(Person.collar)
-        .join(Allocation, Allocation.person_id == Person.id)
-        .where(Allocation.camera_id == Camera.id, Allocation.returned_at.is_(None))
-        .scalar_subquery()
-    )
-    row = session.execute(
-        sa.select(
-            holder.label("holder"),
-            Site.code,
-            Site.stage,
-            CameraReport.battery_percent,
-            CameraReport.clock_offset_s,
-            CameraReport.fault,
-            CameraReport.unoffloaded,
-            CameraReport.last_seen_at,
-        )
-        .select_from(Camera)
-        .join(Dock, Dock.id == Camera.home_dock_id, isouter=True)
-        .join(Site, Site.id == Dock.site_id, isouter=True)
-        .join(CameraReport, CameraReport.camera_id == Camera.id, isouter=True)
-        .where(Camera.id == camera.id)
-    ).one()
-    report = None
-    if row.last_seen_at is not None:
-        report = Report(row.last_seen_at, row.battery_percent, row.clock_offset_s, row.fault, row.unoffloaded)
-    return Standing(camera.serial, camera.custody, camera.custody_at, row.holder, row.code, row.stage, report)
+    return put_camera(session, camera, to, now=now)
 
 
 def take_back(
@@ -247,20 +217,20 @@ def take_back(
     note: str | None = None,
     policy: Policy,
     now: datetime,
-) -> Allocation:
+) -> AllocationNow:
     """Take a camera back from whoever has it; a faulty one is quarantined (rule 8).
 
     Raises:
         NotFound: no such camera.
         CameraNotReady: rule 7: nobody has it.
     """
-    camera = CAMERAS.lock(session, serial)
+    camera = lock_camera(session, serial)
     allocation = open_allocation(session, camera)
     if allocation is None:
         what = f"{serial} is not out; it is {camera.custody}."
         raise CameraNotReady(what, rule=7, found={"custody": str(camera.custody)}, mend="store")
-    to = after_return(condition is Condition.GOOD, allocation.kind, _has_reported(session, camera), policy)
-    close(session, camera, allocation, condition, note, to, now)
+    to = after_return(condition is Condition.GOOD, allocation.kind, has_reported(session, camera), policy)
+    allocation = close(session, allocation, condition, note, to, now=now)
     audit.record(
         session,
         actor,
@@ -276,45 +246,22 @@ def take_back(
     return allocation
 
 
-def open_allocation(session: Session, camera: Camera) -> Allocation | None:
-    """Who has a camera now, or None."""
-    statement = sa.select(Allocation).where(Allocation.camera_id == camera.id, Allocation.returned_at.is_(None))
-    return session.scalars(statement.options(sa.orm.joinedload(Allocation.person))).one_or_none()
-
-
-def _has_reported(session: Session, camera: Camera) -> bool:
-    statement = sa.select(CameraReport.camera_id).where(CameraReport.camera_id == camera.id)
-    return session.scalars(statement).first() is not None
-
-
 def close(
-    session: Session,
-    camera: Camera,
-    allocation: Allocation,
-    condition: Condition,
-    note: str | None,
-    to: Custody,
-    now: datetime,
-) -> None:
+    session: Session, allocation: AllocationNow, condition: Condition, note: str | None, to: Custody, *, now: datetime
+) -> AllocationNow:
     """End an allocation, put the camera where it belongs now, and wake the officer's other camera."""
-    put(camera, to, now)
-    ended = sa.update(Allocation).where(Allocation.id == allocation.id)
-    # Written out, not left to the session's idea of what changed: another counter may have changed ``active`` meanwhile.
-    session.execute(ended.values(returned_at=now, condition=condition, note=note, active=False))
-    # The officer's personal camera is active again once the loan is back.
-    resting = sa.update(Allocation).where(
-        Allocation.person_id == allocation.person_id, Allocation.returned_at.is_(None), ~Allocation.active
-    )
-    session.execute(resting.values(active=True).execution_options(synchronize_session="fetch"))
+    camera = put(session, allocation.camera, to, now=now)
+    ended = end_allocation(session, allocation, condition, note, now=now)
+    wake_resting(session, allocation.person)
+    return dataclasses.replace(ended, camera=camera)
 
 
-def take_over(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now: datetime) -> Allocation:
+def take_over(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now: datetime) -> AllocationNow:
     """Return a camera from its holder and issue it to another officer: two entries, both or neither.
 
     Raises:
         As ``take_back`` and ``issue``.
     """
-    CAMERAS.lock(session, wanted.serial)
     take_back(session, actor, wanted.serial, Condition.GOOD, note="handed over", policy=policy, now=now)
     return issue(session, actor, wanted, policy=policy, now=now)
 
@@ -335,7 +282,9 @@ BY_HAND: frozenset[tuple[Custody, Custody]] = frozenset(
 )
 
 
-def move(session: Session, actor: Actor, serial: str, to: Custody, *, note: str | None = None, now: datetime) -> Camera:
+def move(
+    session: Session, actor: Actor, serial: str, to: Custody, *, note: str | None = None, now: datetime
+) -> CameraNow:
     """Change the custody of a camera that nobody has: into quarantine and out, to repair and back.
 
     Raises:
@@ -343,7 +292,7 @@ def move(session: Session, actor: Actor, serial: str, to: Custody, *, note: str 
         HistoryStands: rule 9: not a step that is done by hand.
         CameraNotReady: rule 10: to repair with footage that is not offloaded, or while it is held.
     """
-    camera = CAMERAS.lock(session, serial)
+    camera = lock_camera(session, serial)
     was = camera.custody
     if to is Custody.REPAIR:
         _require_offloaded(session, camera)
@@ -351,13 +300,12 @@ def move(session: Session, actor: Actor, serial: str, to: Custody, *, note: str 
         able = sorted(str(step) for start, step in BY_HAND if start is was)
         what = f"{serial} is {was}; by hand it can become {' or '.join(able) or 'nothing else'}."
         raise HistoryStands(what, rule=9, found={"custody": str(was), "possible": able})
-    put(camera, to, now)
-    session.flush()
+    camera = put(session, camera, to, now=now)
     audit.record(session, actor, Event.CAMERA_MOVED, (Subject.CAMERA, serial), at=now, custody=[was, to], note=note)
     return camera
 
 
-def _require_offloaded(session: Session, camera: Camera) -> None:
+def _require_offloaded(session: Session, camera: CameraNow) -> None:
     if camera.custody is Custody.HELD:
         raise CameraNotReady(f"{camera.serial} is held as evidence.", rule=10, mend="the authority that holds it")
     report = standing_of(session, camera).report
@@ -368,26 +316,14 @@ def _require_offloaded(session: Session, camera: Camera) -> None:
 
 def take_report(
     session: Session, actor: Actor, serial: str, said: dict[str, Any], *, policy: Policy, now: datetime
-) -> Camera:
+) -> CameraNow:
     """Take in what a camera says at a dock; one that waited for its check and passes is in stock again (rule 8)."""
-    camera = CAMERAS.lock(session, serial)
-    record_report(session, camera, said, now=now)
+    camera = lock_camera(session, serial)
+    record_report(session, camera.id, said, now=now)
     if camera.custody is Custody.RETURNING and not blocks(standing_of(session, camera), IssueKind.POOL, policy):
-        put(camera, Custody.IN_STOCK, now)
-        session.flush()
+        camera = put(session, camera, Custody.IN_STOCK, now=now)
         audit.record(session, actor, Event.CAMERA_CHECKED, (Subject.CAMERA, serial), at=now, custody=camera.custody)
     return camera
-
-
-def holder_now(session: Session, serial: str) -> str | None:
-    """The collar number of whoever has the camera."""
-    statement = (
-        sa.select(Person.collar)
-        .join(Allocation, Allocation.person_id == Person.id)
-        .join(Camera, Camera.id == Allocation.camera_id)
-        .where(Camera.serial == serial, Allocation.returned_at.is_(None))
-    )
-    return session.scalars(statement).one_or_none()
 
 
 def without_custody(session: Session, serial: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,39 +8,37 @@ from sqlalchemy.orm import Session
 from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
-from fleet.cameras.models import Camera
-from fleet.cameras.service import CAMERAS
 from fleet.cameras.states import Custody
 from fleet.custody.models import Allocation, Condition, IssueKind
 from fleet.custody.readiness import after_return
-from fleet.custody.service import (
-    HistoryStands,
-    close,
-    hand_over,
+from fleet.custody.records import (
+    AllocationNow,
+    held_by,
+    lock_allocation,
+    lock_officer,
     open_allocation,
-    open_allocations,
-    put,
-    require_free_hands,
+    rest_active,
     standing_of,
 )
-from fleet.people.service import PEOPLE
+from fleet.custody.service import HistoryStands, close, hand_over, put, require_free_hands
 from fleet.settings import Policy
 
 # What an undone issue's allocation is noted with.
 UNDONE = "issue undone"
 
 
-def undo_issue(session: Session, actor: Actor, allocation_id: int, *, policy: Policy, now: datetime) -> Allocation:
+def undo_issue(session: Session, actor: Actor, allocation_id: int, *, policy: Policy, now: datetime) -> AllocationNow:
     """Reverse an issue of a moment ago: the camera is back where it was, and the log says why.
 
     Raises:
         HistoryStands: rule 9: it is too long ago, or the camera was returned since.
     """
-    camera, allocation = _lock_allocation(session, allocation_id)
+    allocation = _locked(session, allocation_id)
+    camera = allocation.camera
     _require_recent(allocation.issued_at, policy, now)
     if allocation.returned_at is not None:
         raise HistoryStands(f"{camera.serial} was returned since; there is nothing to undo.", rule=9)
-    close(session, camera, allocation, Condition.GOOD, UNDONE, _where_it_was(session, camera, allocation, policy), now)
+    allocation = close(session, allocation, Condition.GOOD, UNDONE, _where_it_was(session, allocation, policy), now=now)
     audit.record(
         session,
         actor,
@@ -53,23 +51,28 @@ def undo_issue(session: Session, actor: Actor, allocation_id: int, *, policy: Po
     return allocation
 
 
-def undo_return(session: Session, actor: Actor, allocation_id: int, *, policy: Policy, now: datetime) -> Allocation:
+def undo_return(session: Session, actor: Actor, allocation_id: int, *, policy: Policy, now: datetime) -> AllocationNow:
     """Reverse a return of a moment ago: the officer has the camera again, as a new allocation (rule 9).
 
     Raises:
         HistoryStands: rule 9: it is too long ago, or camera or officer have moved on since.
     """
-    camera, allocation = _lock_allocation(session, allocation_id)
+    allocation = _locked(session, allocation_id)
+    camera = allocation.camera
     if allocation.returned_at is None:
         raise HistoryStands(f"{camera.serial} is not returned; there is nothing to undo.", rule=9)
     _require_recent(allocation.returned_at, policy, now)
-    officer = PEOPLE.lock(session, allocation.person.collar)
-    if _has_moved_on(session, camera, allocation):
+    officer = lock_officer(session, allocation.person.collar)
+    if _has_moved_on(session, allocation):
         raise HistoryStands(f"{camera.serial} has moved on since; issue it anew.", rule=9)
-    require_free_hands(session, officer, allocation.kind, may_rest=True)
-    loans = [held for held in open_allocations(session, officer) if held.kind is IssueKind.POOL]
+    held = held_by(session, officer)
+    require_free_hands(officer, held, allocation.kind, may_rest=True)
+    # Beside a loan a personal camera rested before its return, and does so again (rule 7).
+    rests = any(other.kind is IssueKind.POOL for other in held)
+    if held and not rests:
+        rest_active(session, officer)
     if camera.custody is Custody.QUARANTINED:
-        put(camera, Custody.IN_STOCK, now)
+        camera = put(session, camera, Custody.IN_STOCK, now=now)
     return hand_over(
         session,
         actor,
@@ -80,13 +83,13 @@ def undo_return(session: Session, actor: Actor, allocation_id: int, *, policy: P
         Event.RETURN_UNDONE,
         now=now,
         continues=allocation,
-        # Beside a loan it rested before its return, and does so again (rule 7).
-        active=not loans,
+        active=not rests,
     )
 
 
-def _where_it_was(session: Session, camera: Camera, allocation: Allocation, policy: Policy) -> Custody:
+def _where_it_was(session: Session, allocation: AllocationNow, policy: Policy) -> Custody:
     """What the issue took the camera from: undoing it makes no camera ready that was not (rule 8)."""
+    camera = allocation.camera
     earlier = sa.select(Allocation).where(Allocation.camera_id == camera.id, Allocation.id < allocation.id)
     earlier = earlier.where(Allocation.note.is_distinct_from(UNDONE)).order_by(Allocation.id.desc())
     before = session.scalars(earlier.limit(1)).first()
@@ -99,8 +102,9 @@ def _where_it_was(session: Session, camera: Camera, allocation: Allocation, poli
     return after_return(True, before.kind, waits, policy)
 
 
-def _has_moved_on(session: Session, camera: Camera, allocation: Allocation) -> bool:
+def _has_moved_on(session: Session, allocation: AllocationNow) -> bool:
     """Whether anything but an issue that was itself undone happened to the camera since its return."""
+    camera = allocation.camera
     if open_allocation(session, camera) is not None:
         return True
     later = sa.select(sa.func.max(Allocation.returned_at)).where(
@@ -109,17 +113,11 @@ def _has_moved_on(session: Session, camera: Camera, allocation: Allocation) -> b
     return camera.custody_at not in {allocation.returned_at, session.scalars(later).one()}
 
 
-def _lock_allocation(session: Session, allocation_id: int) -> tuple[Camera, Allocation]:
-    serial = session.scalars(
-        sa.select(Camera.serial)
-        .join(Allocation, Allocation.camera_id == Camera.id)
-        .where(Allocation.id == allocation_id)
-    ).one_or_none()
-    if serial is None:
+def _locked(session: Session, allocation_id: int) -> AllocationNow:
+    allocation = lock_allocation(session, allocation_id)
+    if allocation is None:
         raise HistoryStands("There is nothing to undo.", rule=9)
-    camera = CAMERAS.lock(session, serial)
-    statement = sa.select(Allocation).where(Allocation.id == allocation_id)
-    return camera, session.scalars(statement.execution_options(populate_existing=True)).one()
+    return allocation
 
 
 def _require_recent(at: datetime, policy: Policy, now: datetime) -> None:

@@ -14,7 +14,7 @@ from fleet.cameras import service as register
 from fleet.cameras.schemas import CameraSchema, NewCamera
 from fleet.clock import utc_now
 from fleet.custody import holdings, schemas, service
-from fleet.custody.models import Allocation
+from fleet.custody.records import AllocationNow
 from fleet.paging import Page, Paging
 from fleet.web import allow, caller
 from fleet.web import service as running
@@ -44,7 +44,7 @@ Resource(
 @allow(Permission.CAMERA_ISSUE)
 @cameras.arguments(schemas.IssueRequest)
 @cameras.response(201, schemas.AllocationSchema)
-def issue(body: dict[str, Any], serial: str) -> Allocation:
+def issue(body: dict[str, Any], serial: str) -> AllocationNow:
     """Put a ready camera into a trained officer's hands."""
     wanted = service.Issue(serial=serial, **body)
     return service.issue(*caller(), wanted, policy=running().fleet_settings.policy, now=utc_now())
@@ -54,7 +54,7 @@ def issue(body: dict[str, Any], serial: str) -> Allocation:
 @allow(Permission.CAMERA_RETURN)
 @cameras.arguments(schemas.ReturnRequest)
 @cameras.response(200, schemas.AllocationSchema)
-def take_back(body: dict[str, Any], serial: str) -> Allocation:
+def take_back(body: dict[str, Any], serial: str) -> AllocationNow:
     """Take a camera back from whoever has it."""
     policy = running().fleet_settings.policy
     return service.take_back(*caller(), serial, body["condition"], note=body["note"], policy=policy, now=utc_now())

@@ -27,6 +27,7 @@ from fleet.people import sign_ins
 from fleet.web import allow, caller
 
 pages = Blueprint("accounts_pages", __name__)
+_TOKEN_DAYS = 365
 _HUMANS = ma.validate.OneOf([str(role) for role in Role if role not in accounts.MACHINES])
 
 
@@ -52,13 +53,13 @@ class WhySchema(Schema):
 class NewToken(Schema):
     name = Text(required=True)
     role = Word(Role, required=True)
-    days = ma.fields.Integer(load_default=365, validate=ma.validate.Range(1, 3_650))
+    days = ma.fields.Integer(load_default=_TOKEN_DAYS, validate=ma.validate.Range(1, 3_650))
 
 
 Listing(
     path="/accounts", title="Accounts", one="account", many="accounts", view=Permission.ACCOUNT_MANAGE,
     query=AccountQuery, find=accounts.find, count=accounts.count, sorts=["name", "created_at"],
-    columns=[Column("name", to="accounts_pages.account"), Column("role", "Role", "word"), Column("collar", "Officer"),
+    columns=[Column("name", to="account"), Column("role", "Role", "word"), Column("collar", "Officer", to="person"),
              Column("state", "State", "word"), Column("created_at", "Made", "when")],
     exported=["name", "role", "collar", "state", "created_at"],
     search="Name or collar number", add=Permission.ACCOUNT_MANAGE,
@@ -123,6 +124,7 @@ def _account(name: str, error: FleetError | None, status: int) -> tuple[str, int
         sign_ins=accounts.last_sign_ins(session, shown["name"]),
         roles=_HUMANS.choices,
         errors=forms.errors_of(error),
+        failed=request.path.rpartition("/")[2],
         typed=request.form,
     )
     return page, status
@@ -239,7 +241,7 @@ def _tokens(error: FleetError | None, status: int) -> tuple[str, int]:
     session, _ = caller()
     query = {"limit": 50, "cursor": request.args.get("cursor")}
     found = answer_page("page tokens", query, lambda paging: accounts.find_tokens(session, paging))
-    fields = forms.fields_of(NewToken)
+    fields = forms.fields_of(NewToken, hints={"days": f"How long it lasts: {_TOKEN_DAYS} unless you say otherwise."})
     page = render_template(
         "accounts/tokens.html",
         found=found,

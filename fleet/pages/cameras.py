@@ -19,6 +19,7 @@ from fleet.clock import utc_now
 from fleet.custody import holdings, service
 from fleet.custody.models import IssueKind
 from fleet.custody.readiness import blocks
+from fleet.custody.records import standing_of
 from fleet.custody.schemas import CameraQuery, CustodyMove, IssueRequest, ReturnRequest
 from fleet.errors import FleetError
 from fleet.pages import forms, words
@@ -142,7 +143,7 @@ def _page(serial: str, refused: FleetError | None = None) -> ResponseReturnValue
 
 def _in_the_way(session: Session, camera: Camera) -> list[dict[str, Any]]:
     kind = IssueKind.PERSONAL if camera.use is Use.PERSONAL else IssueKind.POOL
-    found = blocks(service.standing_of(session, camera), kind, running().fleet_settings.policy)
+    found = blocks(standing_of(session, camera), kind, running().fleet_settings.policy)
     return [{"text": block.what, "mend": f"{words.word(block.mend)}.", "rule": block.rule} for block in found]
 
 

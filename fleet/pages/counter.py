@@ -111,7 +111,7 @@ def _asked() -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = ScanSchema().load(request.get_json())
     except ma.ValidationError as error:
-        raise Invalid("This scan cannot be used.", fields=error.normalized_messages()) from error
+        raise Invalid("This scan cannot be used.", fields=dict(error.messages_dict)) from error
     return loaded
 
 

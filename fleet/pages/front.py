@@ -115,7 +115,7 @@ def _estates(session: Session) -> list[Group]:
 
 def _at_stage(stage: Stage, counted: dict[str, Any]) -> Matter:
     steps = " or ".join(str(step).replace("_", " ") for step in next_stages(stage))
-    hint = f"Next: {steps}." + (f" {counted['nte']} with the night-time economy come first." if counted["nte"] else "")
+    hint = f"Next: {steps}." + (f" Night-time economy first: {counted['nte']}." if counted["nte"] else "")
     href = url_for("sites_pages.sites_list", stage=str(stage))
     return Matter(f"Sites at {words.word(stage).lower()}", counted["sites"], href, hint=hint)
 

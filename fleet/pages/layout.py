@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import g, request, url_for
+from flask import current_app, g, request, url_for
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 
 from fleet.actors import NOBODY, Actor
 from fleet.audit import Subject
 from fleet.auth.permissions import Permission, is_permitted
 from fleet.pages import words
-from fleet.web import Service
+from fleet.web import Service, access_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ SECTIONS = (
     Section("My kit", "/me", Permission.OWN_KIT_VIEW),
     Section("Log", "/audit", Permission.AUDIT_VIEW),
     Section("Accounts", "/accounts", Permission.ACCOUNT_MANAGE),
+    Section("Tokens", "/tokens", Permission.TOKEN_MANAGE),
 )
 
 
@@ -42,6 +43,7 @@ _PAGES: dict[str, tuple[str, str]] = {
     Subject.SITE: ("sites_pages.site", "code"),
     Subject.DOCK: ("sites_pages.dock", "serial"),
     Subject.TASER: ("tasers_pages.taser", "serial"),
+    Subject.ACCOUNT: ("accounts_pages.account", "name"),
 }
 
 
@@ -74,10 +76,12 @@ def may(permission: str) -> bool:
 
 
 def page_of(kind: str, identifier: str | None) -> str | None:
-    """The address of the page about something, given its kind in the log; None for what has none."""
+    """The address of the page about something, given its kind in the log; None for what has none, or none for you."""
     if identifier is None or kind not in _PAGES:
         return None
     endpoint, key = _PAGES[kind]
+    if not may(access_of(current_app.view_functions[endpoint])):
+        return None
     named: dict[str, Any] = {key: identifier}
     return url_for(endpoint, **named)
 

@@ -47,7 +47,3 @@ class Person(Registered, Base):
 
     team: Mapped[Team | None] = relationship()
     site: Mapped[Site | None] = relationship()
-
-    def is_trained(self, day: date) -> bool:
-        """Whether their training covers the day (rule 4)."""
-        return self.trained_until is not None and self.trained_until >= day

@@ -11,7 +11,7 @@ from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
 from fleet.auth.permissions import Permission, is_permitted
-from fleet.db import begins, has_word_like, row_dict
+from fleet.db import AnySelect, begins, has_word_like, row_dict
 from fleet.errors import Conflict, Forbidden
 from fleet.paging import Page, Paging, capped_count
 from fleet.register import Kind
@@ -54,7 +54,7 @@ def count_sites(session: Session, filters: Mapping[str, Any]) -> int:
     return capped_count(session, _sites_like(filters))
 
 
-def _sites_like(filters: Mapping[str, Any]) -> sa.Select[Any]:
+def _sites_like(filters: Mapping[str, Any]) -> AnySelect:
     statement = _SITE_ROWS
     for name in ("stage", "nte", "kind"):
         if filters.get(name) is not None:
@@ -163,7 +163,7 @@ def count_docks(session: Session, filters: Mapping[str, Any]) -> int:
     return capped_count(session, _docks_like(filters))
 
 
-def _docks_like(filters: Mapping[str, Any]) -> sa.Select[Any]:
+def _docks_like(filters: Mapping[str, Any]) -> AnySelect:
     statement = _DOCK_ROWS
     if filters.get("site"):
         statement = statement.where(Site.code == filters["site"])

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
-from fleet.db import begins, row_dict
+from fleet.db import AnySelect, begins, row_dict
 from fleet.errors import Conflict
 from fleet.paging import Page, Paging, capped_count
 from fleet.people.models import Person
@@ -61,7 +61,7 @@ def count(session: Session, filters: Mapping[str, Any]) -> int:
     return capped_count(session, _like(filters))
 
 
-def _like(filters: Mapping[str, Any]) -> sa.Select[Any]:
+def _like(filters: Mapping[str, Any]) -> AnySelect:
     exact = {Taser.model: "model", Site.code: "site", Person.collar: "holder"}
     statement = _ROWS.where(*(column == filters[name] for column, name in exact.items() if filters.get(name)))
     if (sppm := filters.get("sppm")) is not None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
-from fleet.db import Database
+from fleet.db import AnyRow, AnySelect, Database
 from fleet.transfer.cells import as_csv, guarded
 from fleet.transfer.kinds import sheet_of
 from fleet.transfer.sheet import Column, Sheet
@@ -43,7 +43,7 @@ def export(connection: sa.Connection, kind: str, where: Sequence[sa.ColumnElemen
             yield as_csv(_guarded_rows(rows))
 
 
-def _statement(sheet: Sheet, where: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
+def _statement(sheet: Sheet, where: Sequence[sa.ColumnElement[bool]]) -> AnySelect:
     source, values = sheet.exported()
     cells = [_cell(column, values[column.name]).label(f"cell_{column.name}") for column in sheet.columns]
     return sa.select(*cells).select_from(source).where(*where).order_by(sheet.table.c[sheet.key.name])
@@ -58,7 +58,7 @@ def _cell(column: Column, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]
     return sa.cast(value, sa.Text)
 
 
-def _guarded_rows(rows: Sequence[sa.Row[Any]]) -> Iterator[list[str | None]]:
+def _guarded_rows(rows: Sequence[AnyRow]) -> Iterator[list[str | None]]:
     return ([cell and guarded(cell) for cell in row] for row in rows)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from fleet.audit import Event
-from fleet.db import Identifier
+from fleet.db import AnySelect, Identifier
 from fleet.sites import service
 from fleet.sites.models import MOST_BAYS, SiteStep
 from fleet.sites.stages import NEXT_STAGES, Stage, missing_steps
@@ -24,7 +24,7 @@ class Sites(Sheet):
     A site that nobody has recorded a stage of takes any, as a new one does; a stage is never taken away.
     """
 
-    def _moving(self, staged: Staged) -> sa.Select[Any]:
+    def _moving(self, staged: Staged) -> AnySelect:
         stage = staged.stage
         here = sa.and_(self.table.c.code == stage.c.code, self.table.c.stage != stage.c.stage)
         was = sa.cast(self.table.c.stage, sa.Text).label("was")

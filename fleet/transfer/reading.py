@@ -87,7 +87,9 @@ class Rows:
         # Neither separator can stand in a column's name, so the header tells which one the file uses.
         separator = ";" if header.count(";") > header.count(",") else ","
         self._csv = csv.reader(chain([header], lines), delimiter=separator, strict=True)
-        self.columns = self._columns(sheet, next(self._records(), (0, []))[1])
+        _, names = next(self._records(), (0, []))
+        self._problems.refuse_any()
+        self.columns = self._columns(sheet, names)
         self._problems.refuse_any()
         self._key = next(place for place, column in enumerate(self.columns) if column is sheet.key)
 

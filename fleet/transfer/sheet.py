@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fleet.actors import Actor
+from fleet.db import AnySelect
 from fleet.register import Kind
 from fleet.transfer.cells import Reader
 
@@ -68,7 +69,7 @@ class Check:
     """Rows that cannot be used: ``rows`` selects their ``line`` and whatever ``say`` needs for a sentence."""
 
     column: str
-    rows: sa.Select[Any]
+    rows: AnySelect
     say: Callable[[Any], str]
 
 

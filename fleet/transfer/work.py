@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from fleet.audit.events import Event
 from fleet.audit.models import AuditEntry
 from fleet.audit.service import ENTRY
+from fleet.db import AnySelect
 from fleet.transfer.problems import MOST_KEPT, Problem, Problems
 from fleet.transfer.sheet import Check, Column, Reference, Sheet, Staged, Values
 
@@ -213,7 +214,7 @@ class Work:
 
 def entry(
     sheet: Sheet, staged: Staged, event: Event, facts: sa.ColumnElement[Any], officer: sa.ColumnElement[Any]
-) -> sa.Select[Any]:
+) -> AnySelect:
     """A log entry for each row, of which the file's key is the subject."""
     actor = staged.actor
     values = {
@@ -229,7 +230,7 @@ def entry(
     return sa.select(*(value.label(name) for name, value in values.items()))
 
 
-def log(entries: sa.Select[Any]) -> sa.Insert:
+def log(entries: AnySelect) -> sa.Insert:
     """Append the entries, which ``entry`` made."""
     return sa.insert(AuditEntry).from_select([column.name for column in entries.selected_columns], entries)
 

@@ -134,6 +134,19 @@ def test_the_last_sign_ins_are_shown_with_why_they_failed(app: Service, admin: P
     assert "Signed in" in page
 
 
+def test_the_list_leads_to_an_account(admin: Person) -> None:
+    name, _ = made(admin)
+    assert f'href="/accounts/{name}"' in admin.get(f"/accounts?q={name}").text
+
+
+def test_a_missing_reason_is_said_beside_the_form_that_lacks_it(admin: Person) -> None:
+    name, _ = made(admin)
+    page = admin.post(f"/accounts/{name}/close").text
+    assert 'href="#reason"' in page
+    assert page.count('id="reason"') == 1
+    assert page.index(f"/accounts/{name}/lock") < page.index('id="reason"')
+
+
 def test_the_list_is_filtered(admin: Person) -> None:
     name, _ = made(admin, role="estates")
     assert name in admin.reads(f"/accounts?q={name.upper()}&role=estates&state=open")

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from fleet.actors import Role
 from fleet.auth import accounts
 from fleet.gate import COOKIE_TOKEN
+from fleet.idempotency import IdempotencyKey
 from fleet.pages.sign_in import local_path
 from fleet.web import Service
 from tests.conftest import TESTER
@@ -117,6 +119,17 @@ def test_nonsense_for_a_name_fails_like_any_other(client: FlaskClient, name: str
     answer = enter(client, name, "x")
     assert answer.status_code == 401
     assert "49" not in answer.text or "49" in name
+
+
+def test_strangers_requests_are_not_kept(app: Service, client: FlaskClient) -> None:
+    key = unique("k")
+    typed = {"name": unique("nobody"), "password": "x"}
+    for _ in range(2):
+        answer = client.post("/sign-in", data=typed, headers={"Idempotency-Key": key})
+        assert answer.status_code == 401
+        assert "Idempotency-Replayed" not in answer.headers
+    with app.database.transaction() as session:
+        assert session.scalars(sa.select(IdempotencyKey.key).where(IdempotencyKey.key == key)).first() is None
 
 
 def test_signing_in_leaves_nothing_of_the_cookie_that_was_brought(

@@ -1,0 +1,107 @@
+"""A page asks the database a fixed number of questions, however many rows it shows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+import psycopg
+import pytest
+
+from fleet.actors import Role
+from fleet.cameras.states import Fault
+from fleet.custody import service as custody
+from fleet.custody.models import Condition
+from fleet.sites import service as sites
+from fleet.sites.stages import Stage
+from fleet.web import Service
+from tests.factories import Factory, now
+from tests.pages.conftest import Person, signed_in
+
+# The most statements that a page may send; one of them is who is signed in.
+PAGES = {
+    "/": 12,
+    "/cameras": 3,
+    "/cameras?q=X&site=S1&attention=any": 9,
+    "/cameras/X1": 8,
+    "/cameras/X1/edit": 2,
+    "/cameras/new": 1,
+    "/people": 3,
+    "/people/C1": 7,
+    "/people/C1/edit": 2,
+    "/sites": 3,
+    "/sites/S1": 9,
+    "/sites/S1/edit": 2,
+    "/docks": 3,
+    "/docks/D1": 4,
+    "/docks/D1/edit": 2,
+    "/tasers": 3,
+    "/tasers/T1": 2,
+    "/tasers/T1/edit": 2,
+    "/audit": 3,
+    "/me": 6,
+}
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The statements that are sent meanwhile, by whichever way."""
+    sent: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def note(self: object, query: object, *rest: object, **options: object) -> object:
+        sent.append(str(query))
+        return execute(self, query, *rest, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(psycopg.Cursor, "execute", note)
+        yield sent
+
+
+def fill(app: Service, first: int, last: int) -> None:
+    """Put things with the numbers from ``first`` to ``last`` into the register, each with a history."""
+    make = Factory(app.database)
+    for number in range(first, last + 1):
+        site = make.site(code=f"S{number}", stage=Stage.DOCKS_FITTED)
+        for stage in (Stage.ACCEPTED, Stage.LIVE):
+            with app.database.transaction() as session:
+                sites.advance(session, make.actor, site, stage, now=now())
+        dock = make.dock(serial=f"D{number}", site="S1")
+        make.officer(collar=f"C{number}", team=f"Team {number}", trained_until=date.today() + timedelta(days=5))  # noqa: DTZ011
+        make.camera(serial=f"X{number}", home_dock="D1", firmware=f"1.{number}")
+        make.camera(serial=f"Y{number}", home_dock=dock)
+        make.taser(serial=f"T{number}", holder="C1", home_site="S1")
+        make.issued(f"X{number}", f"C{number}")
+        make.issued(f"Y{number}", "C1", kind=custody.IssueKind.PERSONAL) if number == 1 else None
+        make.report(f"Y{number}", fault=Fault.ERROR, battery_percent=50)
+    go_round(app, make, last)
+
+
+def go_round(app: Service, make: Factory, times: int) -> None:
+    """Return X1 and issue it again, so that camera and officer have a history of their own."""
+    for _ in range(times):
+        with app.database.transaction() as session:
+            custody.take_back(session, make.actor, "X1", Condition.GOOD, policy=make.policy, now=now())
+        make.issued("X1", "C1")
+
+
+def measured(person: Person, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    numbers = {}
+    for path in PAGES:
+        with counted(monkeypatch) as sent:
+            assert person.get(path).status_code == 200, path
+        numbers[path] = len(sent)
+    return numbers
+
+
+def test_pages_ask_as_much_for_many_rows_as_for_few(empty: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(empty, 1, 1)
+    person = signed_in(empty, Role.ADMIN, "C1")
+    # The first statement of a connection asks the server what it is.
+    person.get("/")
+    few = measured(person, monkeypatch)
+    fill(empty, 2, 25)
+
+    many = measured(person, monkeypatch)
+
+    assert many == few
+    assert {path: number for path, number in many.items() if number > PAGES[path]} == {}
