@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from flask_smorest import Api
 from sqlalchemy.orm import Session
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from fleet import paging
 from fleet.actors import Actor
@@ -165,6 +165,9 @@ class _BodyParser(FlaskParser):
         body = req.get_data(cache=True)
         if not body:
             return ma.missing
+        if req.content_length is None and len(body) >= (req.max_content_length or len(body) + 1):
+            # Werkzeug cuts off a body of unknown length at the limit and says nothing.
+            raise RequestEntityTooLarge
         if not req.is_json:
             raise UnsupportedMediaType("Send JSON, with Content-Type: application/json.")
         try:

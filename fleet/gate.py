@@ -13,11 +13,13 @@ from fleet.audit import Event, Subject
 from fleet.auth.permissions import Permission, require
 from fleet.auth.service import SignedIn, recognise_browser, recognise_token
 from fleet.clock import utc_now
-from fleet.errors import Evidence, FleetError, Forbidden, Unauthenticated
+from fleet.errors import CounterLocked, Evidence, FleetError, Forbidden, Unauthenticated
 from fleet.web import PUBLIC
 
 COOKIE_TOKEN = "token"  # noqa: S105 - where in the cookie it lies
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# A locked counter shows itself, so that a badge can unlock it, and nothing else.
+_WHILE_LOCKED = frozenset({PUBLIC, str(Permission.COUNTER_USE)})
 # What an account may do while its password is one that somebody else chose: choose its own.
 _BEFORE_OWN_PASSWORD = frozenset({Permission.OWN_ACCOUNT})
 
@@ -46,9 +48,12 @@ class FleetGate:
         return recognise_token(session, authorization.token, now)
 
     def _of_page(self, session: Session, access: str, now: datetime) -> Actor:
-        g.signed_in = signed_in = self._browser(session, now)
+        # A style sheet is the same for everybody, and not worth a question to the database.
+        g.signed_in = signed_in = None if request.endpoint == "static" else self._browser(session, now)
         if signed_in is None:
             return NOBODY
+        if signed_in.locked_at is not None and access not in _WHILE_LOCKED:
+            raise CounterLocked("This browser is a locked counter. Scan a badge at the counter, or sign in again.")
         if signed_in.must_change and access != PUBLIC and Permission(access) not in _BEFORE_OWN_PASSWORD:
             raise MustChangePassword("Choose a password of your own first.")
         return signed_in.actor

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from fleet.errors import FleetError, Invalid, TooMany, Unauthenticated, Unavailable
+from fleet.errors import CounterLocked, FleetError, Invalid, TooMany, Unauthenticated, Unavailable
 
 _logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -104,6 +104,8 @@ def _page(status: int, problem: dict[str, Any]) -> Response:
     if "HX-Request" not in request.headers:
         if status == _UNAUTHORISED:
             return current_app.make_response(current_app.redirect(f"/sign-in?next={_here()}"))
+        if status == CounterLocked.status:
+            return current_app.make_response(current_app.redirect("/counter"))
         if problem["type"] == _PASSWORD_NEEDED:
             return current_app.make_response(current_app.redirect("/password"))
     return Response(render_template("error.html", problem=problem), status=status)

@@ -70,15 +70,13 @@ class Record:
 
     def ask_change(self, identifier: str) -> ResponseReturnValue:
         """The form with what is written now."""
-        session, _ = caller()
-        stored = self.get(session, identifier)
-        return self._form_for_change(identifier, _texts(stored), None)
+        return self._form_for_change(identifier)
 
     def save(self, identifier: str) -> ResponseReturnValue:
         """Write what was typed, unless somebody else has written since."""
         refused = forms.attempt(lambda: self._save(identifier))
         if refused is not None:
-            return self._form_for_change(identifier, request.form, refused)
+            return self._form_for_change(identifier, refused)
         return self._done(identifier, "was saved")
 
     def _save(self, identifier: str) -> None:
@@ -105,29 +103,33 @@ class Record:
         errors = forms.errors_of(refused)
         return render_template("record_form.html", **shown, typed=typed, errors=errors), _status(refused)
 
-    def _form_for_change(
-        self, identifier: str, typed: Mapping[str, str], refused: FleetError | None
-    ) -> ResponseReturnValue:
+    def _form_for_change(self, identifier: str, refused: FleetError | None = None) -> ResponseReturnValue:
         session, _ = caller()
         stored = self.get(session, identifier)
+        typed = _texts(stored) if refused is None else request.form
         errors = forms.errors_of(refused)
+        version = stored["version"]
         if isinstance(refused, Stale):
+            # Whoever saves again has now seen what is stored.
             errors |= self._differences(typed, _texts(stored))
+        elif refused is not None:
+            version = typed.get("version", "")
         shown = {
             "heading": f"Change {self.one} {identifier}",
             "fields": forms.fields_of(self.change, hints=self.hints),
             "back": self._shown_at(identifier),
-            # Whoever saves again has now seen what is stored.
-            "version": stored["version"],
+            "version": version,
         }
         return render_template("record_form.html", **shown, typed=typed, errors=errors), _status(refused)
 
     def _differences(self, typed: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
         """Field by field, what the register has now that the form has not."""
         told = {}
-        for name in self.change().fields:
+        for name, field in self.change().fields.items():
             if name in typed and typed[name].strip() != stored[name]:
-                told[name] = f"{words.label(name)} is {_quoted(stored[name])} now. You have {_quoted(typed[name])}."
+                said = dict(forms.options_of(field))
+                now, yours = (_quoted(said.get(text, text)) for text in (stored[name], typed[name]))
+                told[name] = f"{words.label(name)} is {now} now. You have {yours}."
         return told
 
 
@@ -143,4 +145,4 @@ def _status(refused: FleetError | None) -> int:
 
 
 def _quoted(text: str) -> str:
-    return f"“{words.word(text)}”" if text.strip() else "empty"
+    return f"“{text}”" if text.strip() else "empty"

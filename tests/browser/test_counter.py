@@ -1,5 +1,6 @@
 """The counter as a store clerk uses it: real keys at a scanner's speed, in a real browser, against real processes."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -270,6 +271,8 @@ def test_a_locked_counter_takes_no_scan_but_a_badge(counter: Page, app: Service,
 
     expect(counter.locator("#counter-locked")).to_be_visible()
     assert holder(app, serial) == collar
+    counter.goto(counter.url.replace("/counter", "/cameras"))
+    expect(counter).to_have_url(re.compile("/counter$"))
 
 
 @pytest.mark.page_errors("net::ERR_FAILED")

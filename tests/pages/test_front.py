@@ -27,11 +27,9 @@ def force(empty: Service) -> Service:
     make.camera(serial="BEHIND", firmware="1.9.1", encryption=Encryption.NONE, bluetooth=Bluetooth.LEGACY)
     make.camera(serial="AHEAD", firmware="1.10.0", encryption=Encryption.AES256, bluetooth=Bluetooth.AUTHENTICATED)
     soon = make.officer(collar="SOON", trained_until=date.today() + timedelta(days=9))  # noqa: DTZ011
-    make.issued(make.camera(serial="LATE"), soon, due_back=now() + timedelta(hours=1))
+    late = custody.Issue(make.camera(serial="LATE"), soon, IssueKind.POOL, due_back=now() - timedelta(hours=1))
     with empty.database.transaction() as session:
-        loan = custody.open_allocation(session, custody.CAMERAS.get(session, "LATE"))
-        assert loan is not None
-        loan.due_back = now() - timedelta(hours=1)
+        custody.issue(session, make.actor, late, policy=make.policy, now=now() - timedelta(hours=2))
     make.issued(make.camera(serial="DUE"), due_back=now() + timedelta(hours=1))
     make.report("DUE", fault=Fault.ERROR)
     make.issued(make.camera(serial="FAULTY"))
@@ -62,7 +60,9 @@ def test_each_role_sees_what_it_is_for(force: Service, role: Role) -> None:
 def test_a_count_is_the_number_of_the_list_it_leads_to(force: Service, role: Role) -> None:
     person = signed_in(force, role)
     matters = re.findall(
-        r'govuk-task-list__link"\s+href="([^"]+)".*?govuk-tag--(?:red|blue)">\s*([\d,]+)', person.get("/").text, re.S
+        r'govuk-task-list__link"\s+href="([^"]+)".*?govuk-tag--(?:red|blue)">\s*([\d,]+)',
+        person.get("/").text,
+        re.DOTALL,
     )
 
     assert matters or role is Role.AUDITOR

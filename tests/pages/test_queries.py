@@ -10,7 +10,7 @@ import pytest
 from fleet.actors import Role
 from fleet.cameras.states import Fault
 from fleet.custody import service as custody
-from fleet.custody.models import Condition
+from fleet.custody.models import Condition, IssueKind
 from fleet.sites import service as sites
 from fleet.sites.stages import Stage
 from fleet.web import Service
@@ -19,7 +19,7 @@ from tests.pages.conftest import Person, signed_in
 
 # The most statements that a page may send; one of them is who is signed in.
 PAGES = {
-    "/": 12,
+    "/": 17,
     "/cameras": 3,
     "/cameras?q=X&site=S1&attention=any": 9,
     "/cameras/X1": 8,
@@ -70,8 +70,9 @@ def fill(app: Service, first: int, last: int) -> None:
         make.camera(serial=f"X{number}", home_dock="D1", firmware=f"1.{number}")
         make.camera(serial=f"Y{number}", home_dock=dock)
         make.taser(serial=f"T{number}", holder="C1", home_site="S1")
+        if number == 1:
+            make.issued("Y1", "C1", kind=IssueKind.PERSONAL)
         make.issued(f"X{number}", f"C{number}")
-        make.issued(f"Y{number}", "C1", kind=custody.IssueKind.PERSONAL) if number == 1 else None
         make.report(f"Y{number}", fault=Fault.ERROR, battery_percent=50)
     go_round(app, make, last)
 

@@ -107,6 +107,30 @@ def test_a_stale_form_shows_both_values_and_loses_nothing(admin: Person, make: F
     assert "Mine" in admin.reads(f"/people/{collar}")
 
 
+def test_a_form_with_another_fault_does_not_hide_that_it_is_stale(admin: Person, make: Factory) -> None:
+    collar = make.officer(name="Was")
+    version = version_in(admin.get(f"/people/{collar}/edit").text)
+    admin.post(f"/people/{collar}/edit", version=version, name="Theirs")
+
+    bad = admin.post(f"/people/{collar}/edit", version=version, name="Mine", trained_until="soon")
+    mended = admin.post(f"/people/{collar}/edit", version=version_in(bad.text), name="Mine", trained_until="")
+
+    assert bad.status_code == 422
+    assert mended.status_code == 409
+    assert "Theirs" in admin.reads(f"/people/{collar}")
+
+
+def test_a_choice_is_told_in_its_words(admin: Person, make: Factory) -> None:
+    serial = make.camera()
+    version = version_in(admin.get(f"/cameras/{serial}/edit").text)
+    admin.post(f"/cameras/{serial}/edit", version=version, use="reserve", bluetooth="secure-connections")
+
+    stale = text_of(admin.post(f"/cameras/{serial}/edit", version=version, use="pool", bluetooth=""))
+
+    assert "Use is “Reserve” now. You have “Pool”." in stale
+    assert "Bluetooth is “Secure connections” now. You have empty." in stale
+
+
 @pytest.mark.parametrize("version", ["", "x", "-1"])
 def test_a_form_that_does_not_say_what_it_was_made_from_is_stale(admin: Person, make: Factory, version: str) -> None:
     site = make.site()

@@ -1,12 +1,14 @@
 """Import: what is added, changed, left alone; and that a file goes in whole or not at all."""
 
 import pytest
+import sqlalchemy as sa
 
 from fleet import transfer
 from fleet.actors import Actor, Role
-from fleet.errors import Forbidden
+from fleet.cameras.models import Camera
+from fleet.errors import Conflict, Forbidden
 from fleet.web import Service
-from tests.factories import Factory
+from tests.factories import Factory, unique
 from tests.transfer import files
 from tests.transfer.files import ask, load, log_of, refused
 
@@ -172,3 +174,29 @@ def test_it_fits_beside_what_the_counter_did(app: Service, make: Factory) -> Non
     outcome = load(app, "cameras", text)
     assert outcome.added == outcome.changed == 0
     assert not outcome.notes
+
+
+def test_the_counter_goes_on_with_what_does_not_change(app: Service, make: Factory) -> None:
+    busy, changed, collar = make.camera(), make.camera(), make.officer()
+    text = f"serial,model,firmware\n{busy},body-2,\n{changed},body-2,9.9\n".encode()
+    with app.database.transaction() as session:
+        transfer.load(session, files.TESTER, "cameras", files.io.BytesIO(text), now=files.utc_now())
+        # Not committed yet: the row that changes is locked, the other is not.
+        make.issued(busy, collar)
+        with app.database.transaction() as other:
+            locked = (
+                sa.select(Camera.serial).where(Camera.serial.in_([busy, changed])).with_for_update(skip_locked=True)
+            )
+            assert other.scalars(locked).all() == [busy]
+
+
+def test_a_register_that_changed_meanwhile_is_a_refusal_in_words(app: Service, make: Factory) -> None:
+    serial = unique("X")
+
+    def somebody_else(doing: str, _read: int) -> None:
+        if doing == "Writing":
+            make.camera(serial=serial)
+
+    with pytest.raises(Conflict, match="run it again"):
+        load(app, "cameras", f"serial,model\n{serial},body-2\n", watch=somebody_else)
+    assert load(app, "cameras", f"serial,model\n{serial},body-2\n").unchanged == 1
