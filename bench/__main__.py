@@ -3,6 +3,7 @@
 Every figure is the median of several runs that alternate with runs of its reference, since a machine's speed drifts.
 """
 
+import logging
 import os
 import shutil
 import sys
@@ -19,6 +20,7 @@ SIZES = (10_000, 1_000_000)
 
 
 def main() -> int:
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     began = time.monotonic()
     folder = Path(os.environ.get("FLEET_VAR", "var")).absolute() / "bench"
     shutil.rmtree(folder, ignore_errors=True)

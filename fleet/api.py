@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -21,6 +21,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 from fleet import paging
 from fleet.actors import Actor
 from fleet.clock import iso, utc_now
+from fleet.description import completed
 from fleet.errors import PreconditionRequired, Stale
 from fleet.identifiers import canonical
 from fleet.paging import Page, Paging
@@ -303,5 +304,10 @@ def description(app: Service) -> Api:
             "security": [{"bearer": []}],
         },
     )
-    app.view_functions["api-docs.openapi_json"] = public(app.view_functions["api-docs.openapi_json"])
+
+    @cache
+    def described() -> str:
+        return json.dumps(completed(api.spec.to_dict()), indent=2)
+
+    app.view_functions["api-docs.openapi_json"] = public(lambda: Response(described(), mimetype="application/json"))
     return api

@@ -125,9 +125,9 @@ class Record:
     def _differences(self, typed: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
         """Field by field, what the register has now that the form has not."""
         told = {}
-        for name, field in self.change().fields.items():
+        for name, schema_field in self.change().fields.items():
             if name in typed and typed[name].strip() != stored[name]:
-                said = dict(forms.options_of(field))
+                said = dict(forms.options_of(schema_field))
                 now, yours = (_quoted(said.get(text, text)) for text in (stored[name], typed[name]))
                 told[name] = f"{words.label(name)} is {now} now. You have {yours}."
         return told

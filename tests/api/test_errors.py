@@ -17,7 +17,9 @@ LISTS = ["/cameras", "/people", "/sites", "/docks", "/tasers", "/audit"]
 LONG = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(1_000))
 
 
-def send(api: Api, method: str, path: str, body: bytes = b"", content_type: str | None = "application/json") -> TestResponse:
+def send(
+    api: Api, method: str, path: str, body: bytes = b"", content_type: str | None = "application/json"
+) -> TestResponse:
     """A request with exactly these bytes."""
     headers = {"Authorization": f"Bearer {api.token}"}
     return api.client.open(api.prefix + path, method=method, data=body, content_type=content_type, headers=headers)
@@ -61,7 +63,9 @@ def test_without_a_token_there_is_no_answer_and_the_caller_is_told_how(api: Api)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("given", ["Bearer", "Bearer ", "Bearer no-such-token", "Bearer a\u00e9", "Basic YTpi", "nonsense"])
+@pytest.mark.parametrize(
+    "given", ["Bearer", "Bearer ", "Bearer no-such-token", "Bearer a\u00e9", "Basic YTpi", "nonsense"]
+)
 def test_a_token_that_is_none_is_refused(api: Api, given: str) -> None:
     problem(api.client.get("/api/v1/cameras", headers={"Authorization": given}), 401)
 
@@ -216,7 +220,9 @@ def test_a_nul_in_a_filter_is_refused(api: Api, path: str, names: list[str]) -> 
         assert list(problem(send(api, "GET", f"{path}?{name}=a%00b"), 422)["errors"]) == [name]
 
 
-@pytest.mark.parametrize("query", ["phase=0", "phase=100", "phase=99999999999", f"phase={10**30}", f"phase={'9' * 3_000}"])
+@pytest.mark.parametrize(
+    "query", ["phase=0", "phase=100", "phase=99999999999", f"phase={10**30}", f"phase={'9' * 3_000}"]
+)
 def test_a_number_that_no_column_holds_is_refused(api: Api, query: str) -> None:
     problem(send(api, "GET", f"/cameras?{query}"), 422)
 
@@ -229,7 +235,9 @@ def test_a_search_for_nonsense_finds_nothing(api: Api, path: str, query: str) ->
     assert (answer.status_code, answer.json) == (200, {"items": [], "next": None})
 
 
-@pytest.mark.parametrize("identifier", ["%00", "A%00B", "%FF", "%0A", "X" * 5_000, "%F0%9F%93%B7", "%5C", "%25", "%2500"])
+@pytest.mark.parametrize(
+    "identifier", ["%00", "A%00B", "%FF", "%0A", "X" * 5_000, "%F0%9F%93%B7", "%5C", "%25", "%2500"]
+)
 @pytest.mark.parametrize("kind", ["cameras", "people", "sites", "docks", "tasers"])
 def test_an_identifier_that_cannot_be_is_not_found(api: Api, kind: str, identifier: str) -> None:
     problem(send(api, "GET", f"/{kind}/{identifier}"), 404)

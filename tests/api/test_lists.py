@@ -206,7 +206,18 @@ def test_a_search_finds_by_serial_tag_holder_and_site(api: Api, make: Factory) -
     _, collar = make.issued(serial)
     name = str((api("GET", f"/sites/{code}").json or {})["name"])
 
-    for text in (serial, serial[:-1], serial.lower(), serial[-9:], tag, tag.lower(), collar, code, name, name.split()[1]):
+    for text in (
+        serial,
+        serial[:-1],
+        serial.lower(),
+        serial[-9:],
+        tag,
+        tag.lower(),
+        collar,
+        code,
+        name,
+        name.split()[1],
+    ):
         assert serial in found(api, f"/cameras?q={text}"), text
     for text in (serial + "0", tag + "0", "0" + serial):
         assert serial not in found(api, f"/cameras?q={text}"), text

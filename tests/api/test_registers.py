@@ -15,7 +15,14 @@ KINDS: dict[str, dict[str, Any]] = {
     "cameras": {
         "key": "serial",
         "new": {"model": "body-2", "use": "pool", "phase": 1, "firmware": "1.10", "encryption": "aes128"},
-        "filled": {"custody": "in_stock", "holder": None, "asset_tag": None, "site": None, "desired": {}, "pairings": []},
+        "filled": {
+            "custody": "in_stock",
+            "holder": None,
+            "asset_tag": None,
+            "site": None,
+            "desired": {},
+            "pairings": [],
+        },
         "change": {"use": "reserve", "firmware": None, "bluetooth": "legacy"},
     },
     "people": {
@@ -187,7 +194,15 @@ def test_a_team_is_made_once(api: Api) -> None:
 def test_rule_3_a_site_comes_live_step_by_step(api: Api, make: Factory) -> None:
     code = make.site()
 
-    for stage in ("surveyed", "network_upgrade", "network_ready", "space_confirmed", "docks_fitted", "accepted", "live"):
+    for stage in (
+        "surveyed",
+        "network_upgrade",
+        "network_ready",
+        "space_confirmed",
+        "docks_fitted",
+        "accepted",
+        "live",
+    ):
         answer = api("POST", f"/sites/{code.lower()}/stage", {"stage": stage, "note": f"now {stage}"})
         assert (answer.status_code, (answer.json or {})["stage"]) == (200, stage)
         assert answer.headers["ETag"] == api("GET", f"/sites/{code}").headers["ETag"]

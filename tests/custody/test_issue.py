@@ -289,9 +289,7 @@ def test_a_refusal_is_problem_details_with_the_rule_and_what_was_found(store: Ap
     assert answer.json["mend"] == "store"
 
 
-def test_a_refusal_for_lack_of_training_is_logged_and_a_lost_race_is_not(
-    store: Api, make: Factory, desk: Desk
-) -> None:
+def test_a_refusal_for_lack_of_training_is_logged_and_a_lost_race_is_not(store: Api, make: Factory, desk: Desk) -> None:
     serial, untrained = make.camera(), make.officer(trained_until=YESTERDAY)
     out, _ = make.issued()
 

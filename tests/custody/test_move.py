@@ -19,6 +19,7 @@ from tests.conftest import Api, api_of
 from tests.custody.conftest import Desk
 from tests.factories import Factory
 
+
 def put(app: Service, serial: str, custody: Custody) -> None:
     """Set a custody that no act leads to yet."""
     with app.database.transaction() as session:

@@ -2,10 +2,7 @@
 
 import html
 import re
-import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,12 +10,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from fleet.actors import Role
-from fleet.auth import accounts
-from fleet.auth.service import open_session
-from fleet.gate import COOKIE_TOKEN
 from fleet.web import Service
-from tests.conftest import TESTER
-from tests.factories import now
+from tests.accounts import cookie_of, new_account
 
 
 @dataclass
@@ -49,22 +42,11 @@ def text_of(response: TestResponse) -> str:
 
 def signed_in(app: Service, role: Role, collar: str | None = None) -> Person:
     """Somebody of a role, past the change of a first password, signed in."""
-    name = f"{role}-{secrets.token_hex(4)}"
-    with app.database.transaction() as session:
-        accounts.create(session, TESTER, name=name, role=role, collar=collar, now=now())
-        account = accounts.get(session, name)
-        account.one_time_until = None
-        token = open_session(session, account.id, lasts=timedelta(hours=1), now=now())
+    name = new_account(app, role, collar)
+    cookie = cookie_of(app, name)
     client = app.test_client()
-    with client.session_transaction() as cookie:
-        cookie[COOKIE_TOKEN] = token
+    client.set_cookie(cookie["name"], cookie["value"])
     return Person(client, name)
-
-
-@pytest.fixture
-def as_role(app: Service) -> Callable[..., Person]:
-    """Somebody of a role, over the shared register."""
-    return lambda role, collar=None: signed_in(app, role, collar)
 
 
 @pytest.fixture

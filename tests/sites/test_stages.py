@@ -29,7 +29,10 @@ def test_no_stage_leads_back() -> None:
     order = list(Stage)
 
     assert [
-        (here, there) for here, steps in NEXT_STAGES.items() for there in steps if order.index(there) <= order.index(here)
+        (here, there)
+        for here, steps in NEXT_STAGES.items()
+        for there in steps
+        if order.index(there) <= order.index(here)
     ] == []
 
 

@@ -1,0 +1,127 @@
+"""Settings are read once and checked: every bad one is named, and one that is not known is refused."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from fleet.settings import Policy, PoolReadiness, Settings, SettingsError, kept_secret
+
+SECRET = "s" * 32
+BAD = {
+    "FLEET_POOL_READINESS": ["soon", "AT-ONCE"],
+    "FLEET_MINIMUM_CHARGE_PERCENT": ["-1", "101", "80%", "8.5", "²"],
+    "FLEET_CLOCK_TOLERANCE_S": ["0", "86401", "a minute"],
+    "FLEET_POOL_LOAN_S": ["59", "2678401"],
+    "FLEET_UNDO_WINDOW_S": ["0", "3601"],
+    "FLEET_COUNTER_IDLE_S": ["4", "86401"],
+    "FLEET_DATABASE_URL": ["mysql://x", "localhost", "postgresql:/x"],
+    "FLEET_OWNER_DATABASE_URL": ["sqlite://"],
+    "FLEET_SECRET_KEY": ["short", "s" * 31],
+    "FLEET_DEMO": ["yes", "true", "2"],
+    "FLEET_SECURE_COOKIES": ["on"],
+    "FLEET_TRUSTED_PROXIES": ["-1", "6"],
+    "FLEET_SESSION_HOURS": ["0", "25"],
+}
+
+
+def test_without_any_setting_there_are_sensible_ones() -> None:
+    settings = Settings.from_env({})
+
+    assert settings.policy == Policy()
+    assert (settings.database_url, settings.owner_database_url) == (None, None)
+    assert settings.demonstration
+    assert settings.var == Path("var").absolute()
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_a_bad_setting_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"\n  {name}: "):
+        Settings.from_env({name: value})
+
+
+def test_every_bad_setting_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_env({name: values[0] for name, values in BAD.items()} | {"FLEET_TYPO": "1"})
+
+    assert [name for name in [*BAD, "FLEET_TYPO"] if f"\n  {name}: " not in str(refusal.value)] == []
+
+
+@pytest.mark.parametrize("name", ["FLEET_", "FLEET_DEMOS", "FLEET_DATABSE_URL", "FLEET_demo"])
+def test_a_setting_that_is_not_known_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name}: no such setting"):
+        Settings.from_env({name: "1"})
+
+
+def test_what_is_not_the_services_is_left_alone() -> None:
+    settings = Settings.from_env({"PATH": "/bin", "FLEETING": "1", "XFLEET_DEMO": "x"})
+
+    assert settings == Settings.from_env({})
+
+
+def test_an_empty_setting_is_none() -> None:
+    assert Settings.from_env(dict.fromkeys(BAD, "")) == Settings.from_env({})
+
+
+def test_every_good_setting_is_read(tmp_path: Path) -> None:
+    settings = Settings.from_env(
+        {
+            "FLEET_VAR": str(tmp_path),
+            "FLEET_SECRET_KEY": SECRET,
+            "FLEET_DATABASE_URL": "postgres://app@host/fleet",
+            "FLEET_OWNER_DATABASE_URL": "postgresql://owner@host/fleet",
+            "FLEET_DEMO": "0",
+            "FLEET_SECURE_COOKIES": "1",
+            "FLEET_TRUSTED_PROXIES": "2",
+            "FLEET_SESSION_HOURS": "8",
+            "FLEET_POOL_READINESS": "at-once",
+            "FLEET_MINIMUM_CHARGE_PERCENT": "0",
+            "FLEET_CLOCK_TOLERANCE_S": "30",
+            "FLEET_POOL_LOAN_S": "3600",
+            "FLEET_UNDO_WINDOW_S": "120",
+            "FLEET_COUNTER_IDLE_S": "60",
+        }
+    )
+
+    assert settings == Settings(
+        var=tmp_path,
+        secret_key=SECRET,
+        database_url="postgresql+psycopg://app@host/fleet",
+        owner_database_url="postgresql+psycopg://owner@host/fleet",
+        demonstration=False,
+        secure_cookies=True,
+        trusted_proxies=2,
+        session_hours=8,
+        policy=Policy(
+            pool_readiness=PoolReadiness.AT_ONCE,
+            minimum_charge_percent=0,
+            clock_tolerance=timedelta(seconds=30),
+            pool_loan=timedelta(hours=1),
+            undo_window=timedelta(minutes=2),
+            counter_idle=timedelta(minutes=1),
+        ),
+    )
+
+
+def test_one_database_role_may_do_both() -> None:
+    settings = Settings.from_env({"FLEET_DATABASE_URL": "postgresql://both@host/fleet"})
+
+    assert settings.owner_database_url == settings.database_url
+
+
+def test_what_is_refused_shows_no_secret() -> None:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_env({"FLEET_SECRET_KEY": "hunter2", "FLEET_DATABASE_URL": "mysql://u:hunter3@h/d"})
+
+    assert "hunter" not in str(refusal.value)
+
+
+def test_a_kept_secret_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "secrets" / "key"
+
+    first, second = kept_secret(path), kept_secret(path)
+
+    assert first == second
+    assert len(first) >= 32
+    assert path.stat().st_mode & 0o077 == 0
+    assert list(path.parent.iterdir()) == [path]
