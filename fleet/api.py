@@ -246,6 +246,7 @@ class Resource:
         @blueprint.arguments(self.query, location="query")
         @blueprint.response(200, page_of(self.out))
         def find(query: dict[str, Any]) -> dict[str, Any]:
+            """One page of the list that the filters find."""
             session, _ = caller()
             return answer_page(self.path, query, lambda page: self.find(session, query, page))
 
@@ -255,6 +256,7 @@ class Resource:
         @blueprint.arguments(self.new)
         @blueprint.response(201, self.out)
         def register(body: dict[str, Any]) -> Response:
+            """Add one to the register."""
             self.register(*caller(), body, now=utc_now())
             response = self._answer(body[self.key], 201)
             response.location = f"{PREFIX}{self.path}/{quote(body[self.key], safe='')}"
@@ -265,6 +267,7 @@ class Resource:
         @allow(self.view)
         @blueprint.response(200, self.out)
         def get(identifier: str) -> Response:
+            """One, with the tag that a change of it needs."""
             return self._answer(identifier)
 
     def _add_change(self, blueprint: Blueprint) -> None:
@@ -273,6 +276,7 @@ class Resource:
         @blueprint.arguments(self.change)
         @blueprint.response(200, self.out)
         def revise(body: dict[str, Any], identifier: str) -> Response:
+            """Change what is written about one; what is not sent stays as it is."""
             self.revise(*caller(), identifier, body, at_version=expected_version(), now=utc_now())
             return self._answer(identifier)
 

@@ -66,14 +66,13 @@ class Database:
 
     def __init__(self, url: str, *, role: str | None = APPLICATION_ROLE, pool_size: int = 10) -> None:
         options = _SESSION_OPTIONS if role is None else f"{_SESSION_OPTIONS} -c role={role}"
-        self.engine: Engine = sa.create_engine(
-            url,
-            connect_args={"options": options, "connect_timeout": 5},
-            pool_size=pool_size,
-            max_overflow=5,
-            pool_timeout=10,
+        pool = {"pool_size": pool_size, "max_overflow": 5, "pool_timeout": 10}
+        arguments = {"options": options, "connect_timeout": 5}
+        self.engine: Engine = sa.create_engine(url, connect_args=arguments, **pool)
+        # Connections for reading are never in a transaction, so there is nothing to reset when one comes back.
+        self._reader: Engine = sa.create_engine(
+            url, connect_args=arguments, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **pool
         )
-        self._autocommitting = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -95,12 +94,13 @@ class Database:
         Raises:
             Unavailable: as ``transaction``.
         """
-        with _outages(), Session(self._autocommitting, expire_on_commit=False) as session:
+        with _outages(), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     def dispose(self) -> None:
         """Close every idle connection."""
         self.engine.dispose()
+        self._reader.dispose()
 
 
 # What the driver raises where ``Prepared`` goes past SQLAlchemy, which would have wrapped it.
@@ -155,7 +155,19 @@ class Prepared:
         connection: Any = session.info.get(_DRIVER)
         if connection is None:
             connection = session.info[_DRIVER] = session.connection().connection.driver_connection
-        return connection.cursor(row_factory=dict_row).execute(self._sql, self._literals | parameters, prepare=True)
+        try:
+            return connection.cursor(row_factory=dict_row).execute(self._sql, self._literals | parameters, prepare=True)
+        except psycopg.OperationalError:
+            if connection.closed:
+                _discard(session)
+            raise
+
+
+def _discard(session: Session) -> None:
+    """Forget a connection that was lost, and all the idle ones, which were lost with it."""
+    connection = session.connection()
+    connection.invalidate()
+    connection.engine.dispose()
 
 
 # Under which a session, which lives for one transaction, keeps the driver's connection.

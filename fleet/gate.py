@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, request
 from flask import session as cookie
 from sqlalchemy.orm import Session
 
@@ -103,16 +103,22 @@ class MustChangePassword(Forbidden):
     title = "Choose a password"
 
 
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+# Nothing that the service answers is for a cache, but for what looks the same to everybody.
+_NOT_KEPT = _HEADERS | {"Cache-Control": "no-store"}
+
+
 def security_headers(app: Flask) -> None:
     """Add to every answer what keeps a browser from being turned against its user."""
-    policy = "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'; object-src 'none'"
 
     @app.after_request
-    def add(response):  # type: ignore[no-untyped-def]
-        response.headers.setdefault("Content-Security-Policy", policy)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "same-origin")
-        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        if request.endpoint != "static":
-            response.headers.setdefault("Cache-Control", "no-store")
+    def add(response: Response) -> Response:
+        response.headers.extend(_HEADERS if request.endpoint == "static" else _NOT_KEPT)
         return response

@@ -31,6 +31,10 @@ class Cameras(Sheet):
     of the two is due back, that one is the loan.
     """
 
+    def __init__(self, *what: Any, **more: Any) -> None:
+        super().__init__(*what, **more)
+        self.grows.append(_ALLOCATION)
+
     def _custody(self, staged: Staged) -> sa.ColumnElement[Any]:
         unsaid = sa.case((staged.stage.c.holder.is_(None), Custody.IN_STOCK), else_=Custody.ISSUED)
         return sa.func.coalesce(staged.stage.c.custody, sa.cast(unsaid, sa.Text))

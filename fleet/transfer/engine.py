@@ -27,6 +27,8 @@ from fleet.transfer.work import Work
 # Told what is being done, and how many bytes of the file were read so far.
 Watch = Callable[[str, int], None]
 _ROWS_BETWEEN_WORDS = 2_000
+# From here on a file is large: each table is read once, not looked into for every row.
+_MANY_ROWS = 1_000
 # One import at a time; counters don't ask for this lock.
 _LOCK = 0x69_6D_70_6F_72_74
 # What a web request may not do and an import must: take its time, and sort in memory.
@@ -101,7 +103,11 @@ def loader(session: Session, actor: Actor, *, now: datetime) -> Callable[[str, I
 
 def _set_pace(session: Session) -> None:
     for name, value in _OWN_PACE.items():
-        session.execute(sa.select(sa.func.set_config(name, value, True)))
+        _set(session, name, value)
+
+
+def _set(session: Session, name: str, value: str) -> None:
+    session.execute(sa.select(sa.func.set_config(name, value, True)))
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,11 @@ class _Import:
             changed=outcome.changed,
             unchanged=outcome.unchanged,
         )
+        if outcome.added + outcome.changed > _MANY_ROWS:
+            # Else everybody's searches are planned for the register as it was, until the database looks by itself.
+            # Where the application's role may not do that, the database warns and goes on.
+            names = ", ".join(table.name for table in self.sheet.grows)
+            self.session.execute(sa.text(f"ANALYZE {names}"))
 
 
 def _tables(session: Session, sheet: Sheet) -> tuple[sa.Table, sa.Table]:
@@ -174,6 +185,8 @@ def _copy(staged: Staged, rows: Rows, watch: Watch) -> int:
                 watch("Reading", rows.read)
     # The database knows nothing of a new table's size, and plans for a thousand rows.
     staged.session.execute(sa.text("ANALYZE import_row"))
+    if count > _MANY_ROWS:
+        _set(staged.session, "enable_nestloop", "off")
     return count
 
 

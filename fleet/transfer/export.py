@@ -26,6 +26,9 @@ def stream(database: Database, kind: str, where: Sequence[sa.ColumnElement[bool]
     with database.transaction() as session:
         session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         session.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        # All of it is read, each table once. Just after a large import the database knows too little of the new rows
+        # to see that, and would look through one table for every row of another.
+        session.execute(sa.text("SET LOCAL enable_nestloop = off"))
         yield from export(session.connection(), kind, where)
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fleet.actors import Actor
+from fleet.audit.models import AuditEntry
 from fleet.db import AnySelect
 from fleet.register import Kind
 from fleet.transfer.cells import Reader
@@ -107,6 +108,7 @@ class Sheet:
         self.columns = columns
         self.key = next(column for column in columns if column.name == kind.model.KEY)
         self.facts_of_columns = facts
+        self.grows = [self.table, AuditEntry.metadata.tables["audit_entry"]]
 
     def staging(self) -> sa.Table:
         """A temporary table for a file's rows: where each stands in the file, whether a cell is bad, and the cells."""
