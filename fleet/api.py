@@ -79,7 +79,7 @@ class Instant(ma.fields.AwareDateTime):
         except OverflowError as error:
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from error
 
-    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+    def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:
         return None if value is None else iso(value)
 
 
@@ -89,7 +89,7 @@ class Word(ma.fields.Enum[Any]):
     def __init__(self, enum: Any, **kwargs: Any) -> None:
         super().__init__(enum, by_value=ma.fields.String(), **kwargs)
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> str | None:
         # A hot path hands over the word itself, which is what a StrEnum is as well.
         return None if value is None else str(value)
 
@@ -210,7 +210,7 @@ class Revise(Protocol):
 
 @dataclass(frozen=True)
 class Resource:
-    """A kind of thing in the register as the API shows it: ``GET`` and ``POST`` on a list, ``GET`` and ``PATCH`` on one.
+    """A kind of thing in the register as the API shows it: ``GET``, ``POST`` on a list, ``GET``, ``PATCH`` on one.
 
     ``key`` names the identifier in the bodies. ``new`` and ``change`` are the schemas of what may be sent, ``query``
     of the list's filters, ``out`` of what is answered.

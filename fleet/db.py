@@ -20,7 +20,7 @@ from fleet.errors import Unavailable
 AnySelect: TypeAlias = sa.Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
-# The group role that holds the application's rights; the login role in FLEET_DATABASE_URL is a member, or may become it.
+# The group role that holds the application's rights; the login role in FLEET_DATABASE_URL is a member of it.
 APPLICATION_ROLE = "fleet_application"
 
 # A web request is answered within 30 s or given up; no statement may outlive it, nor any lock its holder's network.
@@ -48,8 +48,9 @@ class Base(DeclarativeBase):
 
 
 def words(enum: type[StrEnum], *, checked: bool = True) -> sa.Enum:
-    """A column type for an enum: its words as text, checked by the database unless the enum grows with every version
-    and the table is too large to be checked anew each time.
+    """A column type for an enum: its words as text, checked by the database.
+
+    Not ``checked`` where the enum grows with every version and the table is too large to be checked anew each time.
     """
     return sa.Enum(
         enum,
@@ -59,6 +60,12 @@ def words(enum: type[StrEnum], *, checked: bool = True) -> sa.Enum:
         name=enum.__name__.lower(),
         values_callable=lambda words: [str(word) for word in words],
     )
+
+
+# What a session, which lives for one transaction or one request, keeps under its ``info``.
+_DRIVER = "the driver's connection"
+_READER = "the engine that it reads from outside any transaction"
+_BORROWED = "the pool's connection that it must give back"
 
 
 class Database:
@@ -94,8 +101,12 @@ class Database:
         Raises:
             Unavailable: as ``transaction``.
         """
-        with _outages(), Session(self._reader, expire_on_commit=False) as session:
-            yield session
+        with _outages(), Session(self._reader, expire_on_commit=False, info={_READER: self._reader}) as session:
+            try:
+                yield session
+            finally:
+                if (borrowed := session.info.get(_BORROWED)) is not None:
+                    borrowed.close()
 
     def dispose(self) -> None:
         """Close every idle connection."""
@@ -152,9 +163,7 @@ class Prepared:
     def _execute(self, session: Session, parameters: dict[str, Any]) -> Any:
         if session.new or session.dirty:
             session.flush()  # what the session would have done before a statement of its own
-        connection: Any = session.info.get(_DRIVER)
-        if connection is None:
-            connection = session.info[_DRIVER] = session.connection().connection.driver_connection
+        connection = session.info.get(_DRIVER) or _driver_of(session)
         try:
             return connection.cursor(row_factory=dict_row).execute(self._sql, self._literals | parameters, prepare=True)
         except psycopg.OperationalError:
@@ -163,15 +172,20 @@ class Prepared:
             raise
 
 
+def _driver_of(session: Session) -> Any:
+    """The driver's connection for a session: inside a transaction its own, else one straight from the pool."""
+    if (reader := session.info.get(_READER)) is None:
+        borrowed = session.connection().connection
+    else:
+        borrowed = session.info[_BORROWED] = reader.raw_connection()
+    session.info[_DRIVER] = borrowed.driver_connection
+    return session.info[_DRIVER]
+
+
 def _discard(session: Session) -> None:
     """Forget a connection that was lost, and all the idle ones, which were lost with it."""
-    connection = session.connection()
-    connection.invalidate()
-    connection.engine.dispose()
-
-
-# Under which a session, which lives for one transaction, keeps the driver's connection.
-_DRIVER = "driver connection"
+    (session.info.get(_BORROWED) or session.connection()).invalidate()
+    session.get_bind().engine.dispose()
 
 
 # Identifiers are compared and sorted by code point, whatever the database's locale: a prefix search is then a range.

@@ -97,16 +97,23 @@ def people(today: date) -> Iterator[Row]:
     for number in range(BODY_2_ISSUED):
         # The same arithmetic as the cameras' home docks, so that an officer's camera docks where they work.
         site = _LIVE[number // _BAYS % len(_LIVE)]
-        yield _officer(_response(number), f"Response {site} {'ABCDE'[number % 5]}", "response", site, number, today)
+        yield _officer(
+            _response(number),
+            f"Response {site} {'ABCDE'[number % 5]}",
+            "response",
+            site=site,
+            number=number,
+            today=today,
+        )
     for number in range(FLEX_2_ISSUED + 30):
         team = f"Firearms {number % 6 + 1}"
-        yield _officer(_firearms(number), team, "firearms", _FIREARMS_BASE, number, today)
+        yield _officer(_firearms(number), team, "firearms", site=_FIREARMS_BASE, number=number, today=today)
     start = 20_000
     for function, many in _PHASE_2_OFFICERS.items():
         for number in range(many):
             site = _SITES[number % len(_SITES)][0]
             team = f"{function.replace('-', ' ').capitalize()} {site}"
-            yield _officer(str(start + number), team, function, site, number, today)
+            yield _officer(str(start + number), team, function, site=site, number=number, today=today)
         start += 2_000
 
 
@@ -118,9 +125,10 @@ def _firearms(number: int) -> str:
     return str(15_000 + number)
 
 
-def _officer(collar: str, team: str, function: str, site: str, number: int, today: date) -> Row:
+def _officer(collar: str, team: str, function: str, *, site: str, number: int, today: date) -> Row:
     # Two in a hundred have let their training lapse; the rest run out over two years.
-    days = -(number % 60) - 1 if number % 50 == 49 else 20 + number * 37 % 700
+    has_lapsed = number % 50 == 1
+    days = -(number % 60) - 1 if has_lapsed else 20 + number * 37 % 700
     until = (today + timedelta(days=days)).isoformat()
     return {
         "collar": collar, "name": "", "team": team, "function": function, "site": site, "trained_until": until
@@ -131,17 +139,17 @@ def cameras(_today: date) -> Iterator[Row]:
     """The fleet: phase 1 with its holders, phase 2 in reserve."""
     for number in range(BODY_2_BOUGHT):
         holder = _response(number) if number < BODY_2_ISSUED else ""
-        yield _camera("X81", number, "body-2", "1", number // _BAYS, holder)
+        yield _camera("X81", number, "body-2", phase="1", dock=number // _BAYS, holder=holder)
     for number in range(FLEX_2_BOUGHT):
         holder = _firearms(number) if number < FLEX_2_ISSUED else ""
-        yield _camera("X78", number, "flex-2", "1", (BODY_2_BOUGHT + number) // _BAYS, holder)
+        yield _camera("X78", number, "flex-2", phase="1", dock=(BODY_2_BOUGHT + number) // _BAYS, holder=holder)
     for number in range(PHASE_2_BODY_2):
-        yield _camera("X83", number, "body-2", "2", None, "")
+        yield _camera("X83", number, "body-2", phase="2")
     for number in range(PHASE_2_FLEX_2):
-        yield _camera("X79", number, "flex-2", "2", None, "")
+        yield _camera("X79", number, "flex-2", phase="2")
 
 
-def _camera(prefix: str, number: int, model: str, phase: str, dock: int | None, holder: str) -> Row:
+def _camera(prefix: str, number: int, model: str, *, phase: str, dock: int | None = None, holder: str = "") -> Row:
     # A serial is opaque: the digits are scattered so that neighbours on a shelf do not look alike.
     serial = f"{prefix}{(number * 7_919 + 104_729) % 1_000_000:06d}"
     upgraded = phase == "2" or number % 5 == 0

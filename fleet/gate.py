@@ -25,8 +25,9 @@ _BEFORE_OWN_PASSWORD = frozenset({Permission.OWN_ACCOUNT})
 
 
 class FleetGate:
-    """The API takes bearer tokens alone, pages take the browser's cookie alone: so no page of a stranger's can make
-    a browser use the API, and no token needs a CSRF token.
+    """The API takes bearer tokens alone, pages take the browser's cookie alone.
+
+    So no stranger's page can make a browser use the API, and no token needs a CSRF token.
     """
 
     def admit(self, session: Session, access: str) -> Actor:

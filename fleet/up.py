@@ -45,7 +45,7 @@ def _keep_database(var: Path) -> None:
             with embedded.running(var):
                 pass
         except embedded.EmbeddedError as error:
-            _logger.error("%s", error)
+            _logger.warning("%s", error)
 
 
 def _demonstrate(app: Service) -> str:

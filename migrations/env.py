@@ -17,7 +17,8 @@ def render(kind: str, item: Any, _context: AutogenContext) -> str | Literal[Fals
     if kind != "type" or not isinstance(item, sa.Enum):
         return False
     words = ", ".join(f'"{word}"' for word in item.enums)
-    return f"sa.Enum({words}, name={item.name!r}, native_enum=False, create_constraint={item.create_constraint}, length=32)"
+    checked = f"native_enum=False, create_constraint={item.create_constraint}, length=32"
+    return f"sa.Enum({words}, name={item.name!r}, {checked})"
 
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_item=render)

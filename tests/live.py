@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+
 from fleet.embedded import Databases
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -121,6 +121,10 @@ class Counter:
         if repeated and state.take_over is None:
             return Answer(Tone.CAUTION, "Scanned twice", f"{wanted} was scanned a moment ago. Nothing was done.", state)
         asked, state = state.take_over, dataclasses.replace(state, take_over=None)
+        return self._command(wanted, state) or self._thing(wanted, asked, state)
+
+    def _command(self, wanted: str, state: State) -> Answer | None:
+        # Code 39 writes an asterisk before and after; some scanners pass them on.
         word = wanted.strip("*").lower()
         if word in set(Mode):
             return self._mode(Mode(word), state)
@@ -129,6 +133,9 @@ class Counter:
         if word == Command.DONE:
             ended = State(mode=state.mode, dock=state.dock, last_act=state.last_act)
             return Answer(Tone.INFO, "Next", "Scan an officer or a camera.", ended)
+        return None
+
+    def _thing(self, wanted: str, asked: str | None, state: State) -> Answer:
         kind, identifier = self._resolve(wanted)
         if kind == "officer":
             return self._officer(identifier, state)
@@ -251,15 +258,16 @@ class Counter:
         last = state.last_act
         if last is None:
             raise Conflict("There is nothing to undo.")
-        if last.act is Act.RETURN:
-            done = undo.undo_return(self._session, self._actor, last.allocation, policy=self._policy, now=self._now)
-            detail = f"{done.camera.serial} is with {done.person.collar} again"
-        else:
-            done = undo.undo_issue(self._session, self._actor, last.allocation, policy=self._policy, now=self._now)
-            detail = f"{done.camera.serial} is not issued to {done.person.collar}"
+        who = (self._session, self._actor)
         if last.returned is not None:
-            back = undo.undo_return(self._session, self._actor, last.returned, policy=self._policy, now=self._now)
-            detail = f"{back.camera.serial} is with {back.person.collar} again"
+            done = undo.undo_take_over(*who, last.allocation, last.returned, policy=self._policy, now=self._now)
+        elif last.act is Act.RETURN:
+            done = undo.undo_return(*who, last.allocation, policy=self._policy, now=self._now)
+        else:
+            done = undo.undo_issue(*who, last.allocation, policy=self._policy, now=self._now)
+        is_back = done.returned_at is None
+        says = f"is with {done.person.collar} again" if is_back else f"is not issued to {done.person.collar}"
+        detail = f"{done.camera.serial} {says}"
         issued = tuple(serial for serial in state.issued if serial != done.camera.serial)
         state = dataclasses.replace(state, issued=issued, last_act=None)
         return Answer(Tone.GOOD, "Undone", detail, state, kit=self._kit(state))

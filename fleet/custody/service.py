@@ -1,6 +1,7 @@
 """Issue, return, undo: the acts that change who has a camera.
 
-Locks are always taken camera first, then officers, so that two counters never wait for each other in a circle.
+Locks are always taken camera first, then officers, and of two officers in the order of their collar numbers, so that
+two counters never wait for each other in a circle.
 """
 
 import dataclasses
@@ -31,6 +32,7 @@ from fleet.custody.records import (
     holder_now,
     lock_camera,
     lock_officer,
+    lock_officers,
     open_allocation,
     put_camera,
     rest_active,
@@ -262,6 +264,9 @@ def take_over(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, 
     Raises:
         As ``take_back`` and ``issue``.
     """
+    before = open_allocation(session, lock_camera(session, wanted.serial))
+    if before is not None:
+        lock_officers(session, before.person.collar, wanted.collar)
     take_back(session, actor, wanted.serial, Condition.GOOD, note="handed over", policy=policy, now=now)
     return issue(session, actor, wanted, policy=policy, now=now)
 

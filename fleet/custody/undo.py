@@ -16,6 +16,7 @@ from fleet.custody.records import (
     held_by,
     lock_allocation,
     lock_officer,
+    lock_officers,
     open_allocation,
     rest_active,
     standing_of,
@@ -85,6 +86,20 @@ def undo_return(session: Session, actor: Actor, allocation_id: int, *, policy: P
         continues=allocation,
         active=not rests,
     )
+
+
+def undo_take_over(
+    session: Session, actor: Actor, issued_id: int, returned_id: int, *, policy: Policy, now: datetime
+) -> AllocationNow:
+    """Reverse a take-over: the camera goes back from whom it was issued to, to whom it was taken from.
+
+    Raises:
+        HistoryStands, AlreadyHolds: as ``undo_issue`` and ``undo_return``; then nothing is undone.
+    """
+    issued, returned = _locked(session, issued_id), _locked(session, returned_id)
+    lock_officers(session, issued.person.collar, returned.person.collar)
+    undo_issue(session, actor, issued_id, policy=policy, now=now)
+    return undo_return(session, actor, returned_id, policy=policy, now=now)
 
 
 def _where_it_was(session: Session, allocation: AllocationNow, policy: Policy) -> Custody:

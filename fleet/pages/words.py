@@ -37,6 +37,7 @@ _LABELS = {
 }
 _EVENTS = {Event.SIGNED_IN: "Signed in", Event.SIGNED_OUT: "Signed out", Event.ACT_DENIED: "Act not permitted"}
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _A_CHANGE = 2
 
 
@@ -112,7 +113,17 @@ def _fact(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, str) and _INSTANT.fullmatch(value):
         return when(datetime.fromisoformat(value))
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        return _told_day(value)
     return str(value).replace("_", " ")
+
+
+def _told_day(text: str) -> str:
+    try:
+        return day(date.fromisoformat(text))
+    except ValueError:
+        # What looks like a day may be somebody's serial.
+        return text
 
 
 def told(found: Mapping[str, Any]) -> str:

@@ -23,7 +23,8 @@ BEGIN
 END
 $$;
 GRANT USAGE ON SCHEMA public TO fleet_application;
-GRANT SELECT, INSERT, UPDATE ON account, api_token, camera, camera_report, dock, idempotency_key, person, site, taser, team
+GRANT SELECT, INSERT, UPDATE
+    ON account, api_token, camera, camera_report, dock, idempotency_key, person, site, taser, team
     TO fleet_application;
 GRANT SELECT, INSERT, UPDATE, DELETE ON failed_sign_in, web_session TO fleet_application;
 GRANT SELECT, INSERT, UPDATE ON demonstration_part TO fleet_application;
@@ -37,7 +38,7 @@ GRANT SELECT ON alembic_version TO fleet_application;
 HISTORY_STANDS = """
 CREATE FUNCTION keep_closed_allocation() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'custody history is never rewritten: allocation % (rule 9)', OLD.id USING ERRCODE = 'raise_exception';
+    RAISE EXCEPTION 'custody history is never rewritten: allocation % (rule 9)', OLD.id;
 END
 $$;
 CREATE TRIGGER allocation_is_kept BEFORE DELETE ON allocation
@@ -587,5 +588,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     tables = "camera_report, allocation, taser, camera, web_session, site_step, person, dock, team, site"
-    op.execute(f"DROP TABLE {tables}, idempotency_key, failed_sign_in, audit_entry, api_token, account, demonstration_part")
+    op.execute(
+        f"DROP TABLE {tables}, idempotency_key, failed_sign_in, audit_entry, api_token, account, demonstration_part"
+    )
     op.execute("DROP FUNCTION keep_closed_allocation, keep_log")

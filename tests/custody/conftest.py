@@ -63,6 +63,11 @@ class Desk:
         with self.app.database.transaction() as session:
             return undo.undo_return(session, self.actor, allocation, policy=self.policy, now=self.now).id
 
+    def undo_take_over(self, issued: int, returned: int) -> int:
+        with self.app.database.transaction() as session:
+            done = undo.undo_take_over(session, self.actor, issued, returned, policy=self.policy, now=self.now)
+            return done.id
+
     def move(self, serial: str, to: Custody, note: str | None = None) -> None:
         with self.app.database.transaction() as session:
             service.move(session, self.actor, serial, to, note=note, now=self.now)
@@ -91,6 +96,12 @@ class Desk:
     def allocation(self, number: int) -> Allocation:
         with self.app.database.transaction() as session:
             return session.get_one(Allocation, number)
+
+    def history(self, serial: str) -> list[int]:
+        """The numbers of a camera's allocations, oldest first."""
+        with self.app.database.transaction() as session:
+            had = sa.select(Allocation.id).join(Camera).where(Camera.serial == serial)
+            return list(session.scalars(had.order_by(Allocation.id)))
 
     def log(self, subject: str) -> list[AuditEntry]:
         """What the log says about a thing, oldest first, without its registration."""

@@ -268,8 +268,21 @@ def test_an_undone_take_over_gives_the_camera_back_to_its_holder(desk: Desk, mak
     second = desk.take_over(serial, after := make.officer())
     desk.later(seconds=20)
 
-    desk.undo_issue(second)
-    desk.undo_return(first)
+    desk.undo_take_over(second, first)
 
     assert desk.holders(serial) == [before]
     assert desk.kit(after) == {}
+    assert desk.events(serial)[-2:] == [Event.ISSUE_UNDONE, Event.RETURN_UNDONE]
+
+
+def test_a_take_over_whose_return_stands_is_not_undone_by_half(desk: Desk, make: Factory) -> None:
+    serial, before = make.camera(), make.officer()
+    first = desk.issue(serial, before)
+    second = desk.take_over(serial, after := make.officer())
+    other, _ = make.issued(collar=before)
+
+    with pytest.raises(AlreadyHolds):
+        desk.undo_take_over(second, first)
+
+    assert desk.holders(serial) == [after]
+    assert desk.kit(before) == {other: True}
