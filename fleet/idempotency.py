@@ -79,7 +79,8 @@ def once(
 
 
 def _fingerprint(request: Request) -> bytes:
-    digest = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
+    # The query as it came: it need not be UTF-8.
+    digest = hashlib.sha256(f"{request.method} {request.path}?".encode() + request.query_string + b"\n")
     digest.update(request.get_data(cache=True))
     return digest.digest()
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from werkzeug.routing import PathConverter
+from werkzeug.routing import PathConverter, ValidationError
 
 LONGEST = 64
 # Axon's serials: a letter, then digits or capitals. Anything else is let through with a warning.
@@ -16,7 +16,8 @@ def canonical(text: str) -> str:
     Raises:
         ValueError: it is empty, longer than 64 characters, or has a character that cannot be printed.
     """
-    spelled = unicodedata.normalize("NFC", text.strip()).upper()
+    # Capitals of a composed character may come apart (ΐ), so they are composed again.
+    spelled = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text.strip()).upper())
     if not spelled:
         raise ValueError("is empty")
     if len(spelled) > LONGEST:
@@ -39,4 +40,7 @@ class IdentifierConverter(PathConverter):
     part_isolating = False
 
     def to_python(self, value: str) -> str:
-        return value.strip().upper()[: LONGEST + 1]
+        try:
+            return canonical(value)
+        except ValueError as error:
+            raise ValidationError from error

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from fleet import demonstration, embedded, migrate, supervisor
 from fleet.clock import utc_now
+from fleet.console import Command
 from fleet.settings import kept_secret
 from fleet.web import Service, service
 
@@ -21,7 +22,7 @@ console = Console(stderr=True)
 _logger = logging.getLogger(__name__)
 
 
-@click.command("up")
+@click.command("up", cls=Command)
 @with_appcontext
 def up() -> None:
     """Bring the database up to date, load the demonstration, and serve until Ctrl-C."""

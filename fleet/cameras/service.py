@@ -18,6 +18,9 @@ from fleet.sites.service import DOCKS
 
 CAMERAS = Kind(Camera, Subject.CAMERA, Event.CAMERA_REGISTERED, Event.CAMERA_CHANGED)
 
+# What counts only when the device itself has said it (rule 1).
+_LEVELS = frozenset({"firmware", "encryption", "bluetooth"})
+
 
 def register(session: Session, actor: Actor, values: Mapping[str, Any], *, now: datetime) -> Camera:
     """Add a camera to stock.
@@ -39,6 +42,8 @@ def revise(
         NotFound, Conflict, Stale, Invalid
     """
     columns = _columns(session, values)
+    if _LEVELS & columns.keys():
+        columns["levels_reported_at"] = None
     was = session.scalars(
         sa.select(Dock.serial).join(Camera, Camera.home_dock_id == Dock.id).where(Camera.serial == serial)
     ).one_or_none()

@@ -13,7 +13,7 @@ MOST_BAYS = 96
 
 
 class Site(Registered, Base):
-    """A building. ``stage`` is None while none is recorded; sites of the night-time economy (NTE) come first (rule 21)."""
+    """A building. ``stage`` is None while none is recorded. ``nte`` marks the night-time economy (rule 21)."""
 
     __tablename__ = "site"
     KEY = "code"

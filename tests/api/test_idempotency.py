@@ -168,6 +168,23 @@ def test_a_read_takes_no_notice_of_a_key(api: Api, make: Factory) -> None:
     assert api("GET", "/cameras?limit=1", Idempotency_Key=key).status_code == 200
 
 
+def test_a_query_that_is_not_utf_8_is_no_failure(api: Api, make: Factory) -> None:
+    serial, _ = make.issued()
+    headers = {"Authorization": f"Bearer {api.token}", "Idempotency-Key": unique("k")}
+
+    answers = [
+        api.client.post(
+            f"/api/v1/cameras/{serial}/return",
+            json={"condition": "good"},
+            headers=headers,
+            environ_overrides={"QUERY_STRING": "x=\xff"},
+        )
+        for _ in range(2)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
 def test_two_at_once_have_one_effect(live: LiveServer, api: Api, make: Factory, desk: Desk) -> None:
     serial, key, together = make.camera(), unique("k"), threading.Barrier(16)
     body = {"collar": make.officer(), "kind": "pool"}

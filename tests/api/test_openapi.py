@@ -1,4 +1,4 @@
-"""The description of the API is a valid OpenAPI 3 document that knows every route, who may call it and what comes back."""
+"""The description of the API is valid OpenAPI 3 and knows every route, who may call it and what comes back."""
 
 import re
 from typing import Any

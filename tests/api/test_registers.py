@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from fleet.actors import Role
+from fleet.identifiers import canonical
 from fleet.sites.stages import Stage
 from fleet.web import Service
 from tests.conftest import Api, api_of
@@ -167,6 +168,25 @@ def test_an_odd_identifier_is_found_where_its_location_says(api: Api, odd: str) 
 
     assert (made.status_code, read.status_code) == (201, 200)
     assert read.json == made.json
+
+
+def test_an_identifier_with_a_slash_is_found_and_acted_on(api: Api, make: Factory) -> None:
+    serial = make.camera(serial=f"{unique('O')}/7")
+
+    read = api("GET", f"/cameras/{serial}")
+    issued = api("POST", f"/cameras/{serial}/issue", {"collar": make.officer(), "kind": "pool"})
+    told = api("GET", f"/cameras/{serial}/history")
+
+    assert (read.status_code, issued.status_code, told.status_code) == (200, 201, 200)
+    assert (read.json or {})["serial"] == (issued.json or {})["serial"] == serial
+
+
+def test_two_spellings_of_one_accent_are_one_identifier(api: Api, make: Factory) -> None:
+    start = unique("O")
+    serial = make.camera(serial=canonical(f"{start}\u00e9"))
+
+    assert (api("GET", f"/cameras/{start}e\u0301").json or {}).get("serial") == serial
+    assert api("POST", "/cameras", {"serial": f"{start}e\u0301", "model": "body-2"}).status_code == 409
 
 
 def test_rule_2_an_x26_has_no_magazine(api: Api) -> None:

@@ -91,7 +91,7 @@ class Desk:
         held = sa.select(Camera.serial, Allocation.active).join(Allocation).join(Person)
         with self.app.database.transaction() as session:
             rows = session.execute(held.where(Person.collar == collar, Allocation.returned_at.is_(None)))
-            return {serial: active for serial, active in rows}
+            return {row.serial: row.active for row in rows}
 
     def allocation(self, number: int) -> Allocation:
         with self.app.database.transaction() as session:

@@ -1,4 +1,4 @@
-"""Random acts on custody by random roles, legal or not; after every one the invariants hold and a small model agrees."""
+"""Random acts on custody by random roles, legal or not; after each the invariants hold and a small model agrees."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -77,6 +77,7 @@ class CustodyMachine(RuleBasedStateMachine):
         self.issues: list[tuple[int, int]] = []  # allocation, camera
         self.returns: list[tuple[int, int]] = []
         self.closed: dict[int, tuple[Any, ...]] = {}
+        self.refused_by: set[int | None] = set()
 
     def act(self, role: Role, permission: Permission, do: Any) -> Any:
         """Carry out an act as the API would: permission first, one transaction. None when it was refused."""
@@ -86,8 +87,8 @@ class CustodyMachine(RuleBasedStateMachine):
             with self.app.database.transaction() as session:
                 require(actor, permission)
                 done = do(session, actor)
-        except Conflict as refusal:
-            assert refusal.rule in {4, 7, 8, 9, 10, 13}
+        except Conflict as error:
+            self.refused_by.add(error.rule)
             return None
         except Forbidden:
             assert not is_permitted(actor, permission) or not is_permitted(actor, Permission.CUSTODY_OVERRIDE)
@@ -246,6 +247,10 @@ class CustodyMachine(RuleBasedStateMachine):
         now = {row.id: tuple(row) for row in closed}
         assert self.closed.items() <= now.items()
         self.closed = now
+
+    @invariant()
+    def every_refusal_names_a_rule_of_custody(self) -> None:
+        assert self.refused_by <= {4, 7, 8, 9, 10, 13}
 
     @invariant()
     def every_change_has_one_entry_and_every_entry_its_change(self) -> None:
