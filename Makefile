@@ -24,16 +24,19 @@ help:
 	@echo "make clean   remove what was built; var/ (the data) stays"
 
 $(RUNTIME): requirements.txt
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	@echo "Installing the service's packages (a minute or two, this once)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUNTIME)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@echo "Installing what tests and checks need"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(ASSETS): $(FRONTEND) $(RUNTIME)
-	$(BIN)/python -m frontend
+	@echo "Building the front end"
+	@$(BIN)/python -m frontend
 	@touch $@
 
 run: $(RUNTIME) $(ASSETS)

@@ -30,14 +30,13 @@ def bare(postgres: Databases) -> Iterator[str]:
 
 def structure(url: str) -> set[tuple[str, ...]]:
     """Every table, column, index, trigger, function and right in the database."""
-    public = "'public'::regnamespace"
     questions = [
-        "SELECT 'column', table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'",
+        "SELECT 'column', attrelid::regclass::text, attname, attnotnull::text FROM pg_attribute WHERE attrelid > 16383",
         "SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
-        f"SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = {public}",
+        "SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid > 16383",
         "SELECT 'trigger', tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal",
-        f"SELECT 'function', proname, prosrc FROM pg_proc WHERE pronamespace = {public}",
-        "SELECT 'right', table_name, privilege_type FROM information_schema.table_privileges WHERE grantee LIKE 'fleet_a%'",
+        "SELECT 'function', proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+        "SELECT 'right', relname, relacl::text FROM pg_class WHERE relkind = 'r' AND oid > 16383",
     ]
     plain = sa.make_url(url).set(drivername="postgresql").render_as_string(False)
     with psycopg.connect(plain) as connection:

@@ -222,12 +222,15 @@ def test_the_database_only_appends_to_the_log(
     assert desk.events(serial) == [Event.CAMERA_MOVED]
 
 
-@pytest.mark.parametrize("table", ["allocation", "site_step", "camera", "person"])
-def test_the_applications_role_empties_no_table(postgres: Databases, table: str) -> None:
+EMPTYING = [
+    f"{verb} {table}" for verb in ("TRUNCATE", "DELETE FROM") for table in ("allocation", "site_step", "camera")
+]
+
+
+@pytest.mark.parametrize("statement", EMPTYING)
+def test_the_applications_role_empties_no_table(postgres: Databases, statement: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        run(postgres.application, (f"TRUNCATE {table} CASCADE", ()))
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        run(postgres.application, ("DELETE FROM " + table, ()))
+        run(postgres.application, (statement, ()))
 
 
 SECOND = "INSERT INTO allocation (camera_id, person_id, kind, issued_at, active) VALUES (%s, %s, %s, %s, %s)"
