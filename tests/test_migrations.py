@@ -30,8 +30,9 @@ def bare(postgres: Databases) -> Iterator[str]:
 
 def structure(url: str) -> set[tuple[str, ...]]:
     """Every table, column, index, trigger, function and right in the database."""
+    named = "SELECT 'column', table_name, column_name, data_type FROM information_schema.columns"
     questions = [
-        "SELECT 'column', attrelid::regclass::text, attname, attnotnull::text FROM pg_attribute WHERE attrelid > 16383",
+        named + " WHERE table_schema = 'public'",
         "SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
         "SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid > 16383",
         "SELECT 'trigger', tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal",

@@ -29,7 +29,8 @@ class Camera(Registered, Base):
     __tablename__ = "camera"
     __table_args__ = (
         sa.Index(None, "custody", "serial"),
-        sa.Index(None, "model", "use", "serial"),
+        sa.Index(None, "model", "serial"),
+        sa.Index("ix_camera_tag_or_none_serial", sa.text("COALESCE(asset_tag, ''::text)"), "serial"),
         sa.Index(None, "firmware", "serial"),
         # People read the last digits off a label: a suffix search is a prefix search on the reversed serial.
         sa.Index("ix_camera_serial_reversed", sa.text("reverse(serial)")),

@@ -111,16 +111,12 @@ _EXACT: dict[str, Any] = {
     "bluetooth": Camera.bluetooth,
     "phase": Camera.phase,
 }
+# Each has an index of its own. No key is ever NULL, which would lose its row from the second page on.
 SORTS: dict[str, list[sa.ColumnElement[Any]]] = {
     "serial": [Camera.serial.expression],
-    "asset_tag": [sa.func.coalesce(Camera.asset_tag, ""), Camera.serial.expression],
+    "asset_tag": [sa.func.coalesce(Camera.asset_tag, sa.literal_column("''")), Camera.serial.expression],
     "custody": [Camera.custody.expression, Camera.serial.expression],
-    # A use that is not known sorts first; a NULL among the keys would lose its row from the second page on.
-    "model": [
-        Camera.model.expression,
-        sa.func.coalesce(sa.type_coerce(Camera.use, sa.Text), ""),
-        Camera.serial.expression,
-    ],
+    "model": [Camera.model.expression, Camera.serial.expression],
 }
 
 

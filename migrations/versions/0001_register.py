@@ -460,7 +460,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_camera_custody_serial"), "camera", ["custody", "serial"], unique=False)
     op.create_index(op.f("ix_camera_firmware_serial"), "camera", ["firmware", "serial"], unique=False)
     op.create_index(op.f("ix_camera_home_dock_id"), "camera", ["home_dock_id"], unique=False)
-    op.create_index(op.f("ix_camera_model_use_serial"), "camera", ["model", "use", "serial"], unique=False)
+    op.create_index(op.f("ix_camera_model_serial"), "camera", ["model", "serial"], unique=False)
+    op.create_index(
+        "ix_camera_tag_or_none_serial", "camera", [sa.literal_column("COALESCE(asset_tag, ''::text)"), "serial"]
+    )
     op.create_index("ix_camera_serial_reversed", "camera", [sa.literal_column("reverse(serial)")], unique=False)
     op.create_table(
         "taser",

@@ -27,7 +27,8 @@ from tests.factories import Factory
 
 CAMERAS, OFFICERS = range(3), range(2)
 POLICY = Policy()
-ROLES = [Role.STORE, Role.SUPERVISOR, Role.ADMIN, Role.IT, Role.AUDITOR, Role.OFFICER, Role.DOCK]
+# Mostly those who may, or little would ever happen.
+ROLES = [*[Role.ADMIN] * 6, *[Role.STORE, Role.SUPERVISOR] * 2, Role.IT, Role.AUDITOR, Role.OFFICER, Role.DOCK]
 ACTED = {
     Event.CAMERA_ISSUED,
     Event.CAMERA_RETURNED,
@@ -112,6 +113,11 @@ class CustodyMachine(RuleBasedStateMachine):
             self.model.entries[camera] += 1
             self.issues.append((allocation.id, camera))
 
+    @rule(officer=officers, order=st.permutations(CAMERAS))
+    def issue_both_kinds(self, officer: int, order: list[int]) -> None:
+        self.issue(order[0], officer, IssueKind.PERSONAL, Role.ADMIN, None)
+        self.issue(order[1], officer, IssueKind.POOL, Role.ADMIN, None)
+
     @rule(camera=cameras, condition=conditions, role=roles)
     def take_back(self, camera: int, condition: Condition, role: Role) -> None:
         allocation = self.act(
@@ -185,9 +191,9 @@ class CustodyMachine(RuleBasedStateMachine):
 
     @rule(
         camera=cameras,
-        battery=st.sampled_from([None, 20, 80, 100]),
-        unoffloaded=st.sampled_from([0, 0, 3]),
-        offset=st.sampled_from([0.0, 0.0, 999.0]),
+        battery=st.sampled_from([100, 80, None, 20]),
+        unoffloaded=st.sampled_from([0, 0, 0, 3]),
+        offset=st.sampled_from([0.0, 0.0, 0.0, 999.0]),
     )
     def report(self, camera: int, battery: int | None, unoffloaded: int, offset: float) -> None:
         said = {"battery_percent": battery, "unoffloaded": unoffloaded, "clock_offset_s": offset}
@@ -198,7 +204,7 @@ class CustodyMachine(RuleBasedStateMachine):
             after = service.take_report(session, actor, serial, said, policy=POLICY, now=self.now).custody
         self.model.entries[camera] += before is not after
 
-    @rule(officer=officers, trained=st.booleans())
+    @rule(officer=officers, trained=st.sampled_from([True, True, False]))
     def train(self, officer: int, trained: bool) -> None:
         until = self.now.date() + timedelta(days=30 if trained else -1)
         with self.app.database.transaction() as session:
@@ -284,8 +290,8 @@ def test_no_sequence_of_acts_puts_a_camera_in_two_places(app: Service) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=30,
+            max_examples=20,
+            stateful_step_count=40,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
