@@ -15,7 +15,7 @@ def _whole(name: str, default: int, highest: int) -> int:
 
 bind = bind_address(os.environ)
 workers = _whole("FLEET_WEB_WORKERS", 2, 64)
-worker_class = "gthread"
+worker_class = "fleet.worker.Worker"
 threads = _whole("FLEET_WEB_THREADS", 4, 64)
 
 timeout = 30

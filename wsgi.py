@@ -3,6 +3,11 @@
 import os
 
 from fleet.app import create_app
-from fleet.settings import Settings
+from fleet.embedded import EmbeddedError
+from fleet.settings import Settings, SettingsError
 
-app = create_app(Settings.from_env(os.environ))
+try:
+    app = create_app(Settings.from_env(os.environ))
+except (SettingsError, EmbeddedError) as error:
+    # A sentence for whoever has to mend it, not a traceback.
+    raise SystemExit(str(error)) from error

@@ -159,25 +159,34 @@ def tagged(body: Mapping[str, Any], schema: Schema, status: int = 200) -> Respon
     return response
 
 
+def json_of(req: Request) -> Any:
+    """A request's body; ``missing`` when there is none.
+
+    Raises:
+        UnsupportedMediaType, BadRequest, RequestEntityTooLarge: it is not JSON in UTF-8 of a sensible depth and size.
+    """
+    body = req.get_data(cache=True)
+    if not body:
+        return ma.missing
+    if req.content_length is None and len(body) >= (req.max_content_length or len(body) + 1):
+        # Werkzeug cuts off a body of unknown length at the limit and says nothing.
+        raise RequestEntityTooLarge
+    if not req.is_json:
+        raise UnsupportedMediaType("Send JSON, with Content-Type: application/json.")
+    try:
+        return json.loads(body.decode())
+    except RecursionError as error:
+        raise BadRequest("This JSON is nested too deeply.") from error
+    # A JSONDecodeError, a UnicodeDecodeError, or a number of thousands of digits.
+    except ValueError as error:
+        raise BadRequest(f"This is not JSON in UTF-8: {error}.") from error
+
+
 class _BodyParser(FlaskParser):
     """Reads bodies that say they are JSON and are; anything else is told apart from a field that is missing."""
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ARG002 - webargs' interface
-        body = req.get_data(cache=True)
-        if not body:
-            return ma.missing
-        if req.content_length is None and len(body) >= (req.max_content_length or len(body) + 1):
-            # Werkzeug cuts off a body of unknown length at the limit and says nothing.
-            raise RequestEntityTooLarge
-        if not req.is_json:
-            raise UnsupportedMediaType("Send JSON, with Content-Type: application/json.")
-        try:
-            return json.loads(body.decode())
-        except RecursionError as error:
-            raise BadRequest("This JSON is nested too deeply.") from error
-        # A JSONDecodeError, a UnicodeDecodeError, or a number of thousands of digits.
-        except ValueError as error:
-            raise BadRequest(f"This is not JSON in UTF-8: {error}.") from error
+        return json_of(req)
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest is not typed

@@ -1,6 +1,7 @@
 """The application: settings, database and every part of the service put together."""
 
 import dataclasses
+import hashlib
 import logging
 from datetime import timedelta
 
@@ -52,7 +53,8 @@ def _with_database(settings: Settings) -> Settings:
 def _configure(app: Service, settings: Settings) -> None:
     app.config.update(
         MAX_CONTENT_LENGTH=_MEBIBYTE,
-        SESSION_COOKIE_NAME="fleet",
+        # Cookies know no ports: two services on one machine must not take each other's.
+        SESSION_COOKIE_NAME=f"fleet-{hashlib.blake2b(str(app.secret_key).encode(), digest_size=4).hexdigest()}",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure_cookies,
         PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),

@@ -8,7 +8,9 @@ from flask.cli import AppGroup
 
 from fleet import migrate
 from fleet.actors import Actor, command_line
-from fleet.errors import FleetError
+from fleet.embedded import EmbeddedError
+from fleet.errors import FleetError, Unavailable
+from fleet.supervisor import SupervisorError
 from fleet.web import Service, service
 
 
@@ -24,7 +26,11 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except FleetError as error:
-            raise click.ClickException(error.detail) from error
+            # What the database's driver says is for the terminal, never for an answer over HTTP.
+            reason = f"\n{error.__cause__}" if isinstance(error, Unavailable) and error.__cause__ else ""
+            raise click.ClickException(error.detail + reason) from error
+        except (SupervisorError, EmbeddedError, OSError) as error:
+            raise click.ClickException(str(error)) from error
 
 
 class Group(AppGroup):

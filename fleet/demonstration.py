@@ -8,8 +8,9 @@ Source of the figures: ¶5 (1,617 Body 2 of which 1,250 issued; 263 Flex 2 of wh
 """
 
 import csv
-from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from io import BytesIO, StringIO
 
 import sqlalchemy as sa
@@ -20,10 +21,22 @@ from fleet.actors import Actor, Role
 from fleet.audit import Event, Subject
 from fleet.auth import secret
 from fleet.auth.models import Account
+from fleet.cameras import service as camera_register
+from fleet.cameras.models import Camera, CameraReport
+from fleet.cameras.states import Custody, Fault, Use
+from fleet.custody import service as custody
+from fleet.custody.models import Allocation, Condition, IssueKind
+from fleet.custody.service import Issue
 from fleet.db import Base
+from fleet.errors import FleetError
+from fleet.people.models import Person
+from fleet.settings import Policy
+from fleet.sites.models import Site
+from fleet.sites.stages import Stage
 
 Row = dict[str, str]
 ACTOR = Actor("demonstration", trusted=True)
+_POLICY = Policy()
 
 BODY_2_BOUGHT, BODY_2_ISSUED = 1_617, 1_250
 FLEX_2_BOUGHT, FLEX_2_ISSUED = 263, 230
@@ -31,6 +44,7 @@ PHASE_2_BODY_2, PHASE_2_FLEX_2 = 2_400, 110
 
 # Officers beside the holders: those whom the second phase is for, by function.
 _PHASE_2_OFFICERS = {"neighbourhood": 1_420, "traffic": 310, "force-support": 390, "other": 280}
+_FIRST_OF_PHASE_2 = 20_000
 _BAYS = 6
 _X2, _X26 = 300, 160
 
@@ -108,7 +122,7 @@ def people(today: date) -> Iterator[Row]:
     for number in range(FLEX_2_ISSUED + 30):
         team = f"Firearms {number % 6 + 1}"
         yield _officer(_firearms(number), team, "firearms", site=_FIREARMS_BASE, number=number, today=today)
-    start = 20_000
+    start = _FIRST_OF_PHASE_2
     for function, many in _PHASE_2_OFFICERS.items():
         for number in range(many):
             site = _SITES[number % len(_SITES)][0]
@@ -150,11 +164,9 @@ def cameras(_today: date) -> Iterator[Row]:
 
 
 def _camera(prefix: str, number: int, model: str, *, phase: str, dock: int | None = None, holder: str = "") -> Row:
-    # A serial is opaque: the digits are scattered so that neighbours on a shelf do not look alike.
-    serial = f"{prefix}{(number * 7_919 + 104_729) % 1_000_000:06d}"
     upgraded = phase == "2" or number % 5 == 0
     return {
-        "serial": serial,
+        "serial": _serial(prefix, number),
         "asset_tag": f"BWV{prefix[1:]}{number + 1:04d}",
         "model": model,
         "use": "personal" if holder else "reserve",
@@ -167,6 +179,11 @@ def _camera(prefix: str, number: int, model: str, *, phase: str, dock: int | Non
         "holder": holder,
         "due_back": "",
     }
+
+
+def _serial(prefix: str, number: int) -> str:
+    # A serial is opaque: the digits are scattered so that neighbours on a shelf do not look alike.
+    return f"{prefix}{(number * 7_919 + 104_729) % 1_000_000:06d}"
 
 
 def _unissued(number: int) -> str:
@@ -241,10 +258,138 @@ def _load_sign_ins(session: Session, password: str, now: datetime) -> None:
             audit.record(session, ACTOR, Event.ACCOUNT_CREATED, subject, at=now, officer=collar, role=role)
 
 
+# Cameras that the pool gets out of the reserve; on each of its last days it lent some, for a shift.
+_POOL = 60
+_POOL_DAYS = 4
+_LOANS_A_DAY = 3
+_SHIFT_BEGINS, _SHIFT = timedelta(hours=6), timedelta(hours=8, minutes=30)
+# The loan, counted from the first, that came back faulty. Those of the last day still wait for their check.
+_FAULTY_LOAN = 8
+
+# Battery, clock offset, recordings that are not offloaded, fault, and whether the camera sits in its home dock.
+_SAID: list[tuple[int, float | None, int, Fault | None, bool]] = [
+    (100, 0.4, 0, None, True),
+    (96, -0.8, 0, None, True),
+    (88, 1.2, 0, None, True),
+    (73, 2.1, 4, None, True),
+    (64, -3.5, 2, None, False),
+    (41, 0.9, 7, None, False),
+    (18, 5.0, 11, None, False),
+    (92, 74.0, 0, None, False),
+    (55, -130.5, 3, None, False),
+    (12, 0.2, 46, Fault.MEMORY_FULL, False),
+    (80, None, 1, Fault.CLOCK_NOT_SET, False),
+    (99, 0.1, 0, None, False),
+]
+# How far apart on the list of holders those are whose cameras report: they are at different sites then.
+_REPORTS_EVERY = 97
+
+
+def _load_pool(session: Session, _password: str, now: datetime) -> None:
+    """A pool with a history, and what some personal cameras said. What its user has touched is left alone."""
+    pool = _untouched_reserve(session)[:_POOL]
+    first_day = datetime.combine(now.astimezone(UTC).date(), time(), UTC) - timedelta(days=_POOL_DAYS)
+    for serial in pool:
+        revise = partial(camera_register.revise, session, ACTOR, serial, {"use": Use.POOL}, at_version=1, now=first_day)
+        _if_possible(session, revise)
+    borrowers = _free_officers(session, now.date())
+    loans = [Issue(serial, collar, IssueKind.POOL) for serial, collar in zip(pool, borrowers, strict=False)]
+    for day in range(_POOL_DAYS):
+        begins = first_day + timedelta(days=day) + _SHIFT_BEGINS
+        todays = list(enumerate(loans))[day * _LOANS_A_DAY : (day + 1) * _LOANS_A_DAY]
+        lent = [(number, loan.serial) for number, loan in todays if _lend(session, loan, begins, number)]
+        for number, serial in lent:
+            _bring_back(session, serial, begins + _SHIFT, is_faulty=number == _FAULTY_LOAN)
+        if day < _POOL_DAYS - 1:
+            for number, serial in lent:
+                checked = {"battery_percent": 100 - number % 5, "clock_offset_s": 0.1 * number, "unoffloaded": 0}
+                _report(session, serial, checked, begins + _SHIFT + timedelta(hours=2))
+    _load_reports(session, now)
+
+
+def _untouched_reserve(session: Session) -> list[str]:
+    """Body 2 of phase 1 that lie in stock as they were loaded, in the order in which they were bought."""
+    bought = [_serial("X81", number) for number in range(BODY_2_ISSUED, BODY_2_BOUGHT)]
+    statement = sa.select(Camera.serial).where(
+        Camera.serial.in_(bought),
+        Camera.use == Use.RESERVE,
+        Camera.custody == Custody.IN_STOCK,
+        # Every change and every act makes another version.
+        Camera.version == 1,
+        ~sa.exists().where(CameraReport.camera_id == Camera.id),
+    )
+    return sorted(session.scalars(statement), key=bought.index)
+
+
+def _free_officers(session: Session, today: date) -> list[str]:
+    """Officers of phase 2 at live sites, with current training, who never had a camera."""
+    last = _FIRST_OF_PHASE_2 + _PHASE_2_OFFICERS["neighbourhood"]
+    collars = [str(number) for number in range(_FIRST_OF_PHASE_2, last)]
+    statement = sa.select(Person.collar).join(Site, Site.id == Person.site_id)
+    statement = statement.where(
+        Person.collar.in_(collars),
+        Person.trained_until >= today,
+        Site.stage == Stage.LIVE,
+        ~sa.exists().where(Allocation.person_id == Person.id),
+    )
+    return list(session.scalars(statement.order_by(Person.collar).limit(_POOL_DAYS * _LOANS_A_DAY)))
+
+
+def _if_possible(session: Session, act: Callable[[], object]) -> bool:
+    """Do it, unless the register refuses: its user may have changed whatever this builds on."""
+    try:
+        with session.begin_nested():
+            act()
+    except FleetError:
+        return False
+    return True
+
+
+def _lend(session: Session, loan: Issue, at: datetime, number: int) -> bool:
+    # Having reported once, a camera waits for its check when it comes back (rule 8).
+    def act() -> None:
+        charged = {"battery_percent": 100, "clock_offset_s": 0.1 * number, "unoffloaded": 0}
+        custody.take_report(session, ACTOR, loan.serial, charged, policy=_POLICY, now=at - timedelta(hours=1))
+        custody.issue(session, ACTOR, loan, policy=_POLICY, now=at + timedelta(minutes=number))
+
+    return _if_possible(session, act)
+
+
+def _bring_back(session: Session, serial: str, at: datetime, *, is_faulty: bool) -> None:
+    condition, note = (Condition.FAULTY, "The lens is cracked.") if is_faulty else (Condition.GOOD, None)
+    _if_possible(
+        session, lambda: custody.take_back(session, ACTOR, serial, condition, note=note, policy=_POLICY, now=at)
+    )
+
+
+def _report(session: Session, serial: str, said: Mapping[str, object], at: datetime) -> None:
+    _if_possible(session, lambda: custody.take_report(session, ACTOR, serial, dict(said), policy=_POLICY, now=at))
+
+
+def _load_reports(session: Session, now: datetime) -> None:
+    numbers = range(0, len(_SAID) * _REPORTS_EVERY, _REPORTS_EVERY)
+    for number, (battery, offset, unoffloaded, fault, is_docked) in zip(numbers, _SAID, strict=True):
+        serial = _serial("X81", number)
+        statement = sa.select(Camera.home_dock_id).where(
+            Camera.serial == serial,
+            Camera.custody == Custody.ISSUED,
+            ~sa.exists().where(CameraReport.camera_id == Camera.id),
+        )
+        row = session.execute(statement).one_or_none()
+        if row is None:
+            continue
+        said: dict[str, object] = {"battery_percent": battery, "clock_offset_s": offset, "unoffloaded": unoffloaded}
+        said["fault"] = fault
+        if is_docked and row.home_dock_id is not None:
+            said |= {"dock_id": row.home_dock_id, "bay": number % _BAYS + 1}
+        _report(session, serial, said, now)
+
+
 # In order; a name, once released, keeps its meaning.
 _PARTS: dict[str, Callable[[Session, str, datetime], None]] = {
     "register-1": _load_register,
     "sign-ins-1": _load_sign_ins,
+    "pool-1": _load_pool,
 }
 
 

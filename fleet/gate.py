@@ -1,6 +1,6 @@
 """The gate at the service's front: recognises callers, and keeps refusals that are evidence."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import Flask, Response, g, request
 from flask import session as cookie
@@ -11,15 +11,17 @@ from fleet.actors import NOBODY, Actor
 from fleet.api import PREFIX
 from fleet.audit import Event, Subject
 from fleet.auth.permissions import Permission, require
-from fleet.auth.service import SignedIn, recognise_browser, recognise_token
+from fleet.auth.service import SignedIn, note_act, recognise_browser, recognise_token
 from fleet.clock import utc_now
 from fleet.errors import CounterLocked, Evidence, FleetError, Forbidden, Unauthenticated
-from fleet.web import PUBLIC
+from fleet.web import PUBLIC, service
 
 COOKIE_TOKEN = "token"  # noqa: S105 - where in the cookie it lies
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # A locked counter shows itself, so that a badge can unlock it, and nothing else.
 _WHILE_LOCKED = frozenset({PUBLIC, str(Permission.COUNTER_USE)})
+# Often enough for an idle counter, seldom enough not to write at every click.
+_NOTED_EVERY = timedelta(seconds=30)
 # What an account may do while its password is one that somebody else chose: choose its own.
 _BEFORE_OWN_PASSWORD = frozenset({Permission.OWN_ACCOUNT})
 
@@ -53,8 +55,11 @@ class FleetGate:
         g.signed_in = signed_in = None if request.endpoint == "static" else self._browser(session, now)
         if signed_in is None:
             return NOBODY
-        if signed_in.locked_at is not None and access not in _WHILE_LOCKED:
+        if signed_in.is_locked and access not in _WHILE_LOCKED:
             raise CounterLocked("This browser is a locked counter. Scan a badge at the counter, or sign in again.")
+        if not signed_in.is_locked and signed_in.acted_at is not None and now - signed_in.acted_at > _NOTED_EVERY:
+            # Whoever looks something up on another page has not left the counter alone.
+            note_act(session, signed_in.session_id, now)
         if signed_in.must_change and access != PUBLIC and Permission(access) not in _BEFORE_OWN_PASSWORD:
             raise MustChangePassword("Choose a password of your own first.")
         return signed_in.actor
@@ -64,7 +69,8 @@ class FleetGate:
         if token is None:
             return None
         try:
-            return recognise_browser(session, token, now)
+            idle = service().fleet_settings.policy.counter_idle
+            return recognise_browser(session, token, now, idle=idle)
         except Unauthenticated:
             # An ended session is nobody's; a public page is shown all the same, another one asks for a sign-in.
             cookie.pop(COOKIE_TOKEN, None)

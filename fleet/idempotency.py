@@ -3,13 +3,14 @@
 The key, the act and its answer are committed together, so a process killed at any line leaves all of them or none.
 """
 
-import hashlib
+import hmac
+import random
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Request, Response
+from flask import Request, Response, current_app
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from werkzeug.exceptions import HTTPException
@@ -22,12 +23,16 @@ from fleet.errors import FleetError, Invalid
 HEADER = "Idempotency-Key"
 _WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _LONGEST_KEY = 255
+_KEPT_FOR = timedelta(days=1)
+# One write in fifty removes up to a hundred old keys: twice as many as the fifty add.
+_FORGETFULNESS = 0.02
+_FORGOTTEN_AT_ONCE = 100
 _KEPT_HEADERS = ("Content-Type", "ETag", "Location")
 _FIRST_SERVER_ERROR = 500
 
 
 class IdempotencyKey(Base):
-    """A key that an actor used, and the answer it got. Of no use after a day; a job removes it then."""
+    """A key that an actor used, and the answer it got. Of no use after a day, and removed then by ``_forget_old``."""
 
     __tablename__ = "idempotency_key"
     __table_args__ = (sa.Index(None, "created_at", postgresql_using="brin"),)
@@ -65,6 +70,8 @@ def once(
     if not key.isprintable() or not 0 < len(key) <= _LONGEST_KEY:
         raise Invalid(f"{HEADER} must be 1 to {_LONGEST_KEY} printable characters.")
     fingerprint = _fingerprint(request)
+    if random.random() < _FORGETFULNESS:  # noqa: S311 - any request will do
+        _forget_old(session)
     if not _claim(session, actor, key, fingerprint):
         return _replay(session, actor, key, fingerprint)
     try:
@@ -79,10 +86,20 @@ def once(
 
 
 def _fingerprint(request: Request) -> bytes:
-    # The query as it came: it need not be UTF-8.
-    digest = hashlib.sha256(f"{request.method} {request.path}?".encode() + request.query_string + b"\n")
+    # Keyed, since a body may hold what somebody should not be able to guess at from the table. The query goes in as it
+    # came: it need not be UTF-8.
+    secret = str(current_app.secret_key).encode()
+    digest = hmac.new(secret, f"{request.method} {request.path}?".encode() + request.query_string + b"\n", "sha256")
     digest.update(request.get_data(cache=True))
     return digest.digest()
+
+
+def _forget_old(session: Session) -> None:
+    """Remove some keys that are older than a day, and none that another request is removing."""
+    old = sa.select(IdempotencyKey.actor, IdempotencyKey.key).where(IdempotencyKey.created_at < utc_now() - _KEPT_FOR)
+    some = old.limit(_FORGOTTEN_AT_ONCE).with_for_update(skip_locked=True).cte()
+    gone = sa.delete(IdempotencyKey).where(IdempotencyKey.actor == some.c.actor, IdempotencyKey.key == some.c.key)
+    session.execute(gone, execution_options={"synchronize_session": False})
 
 
 def _claim(session: Session, actor: Actor, key: str, fingerprint: bytes) -> bool:

@@ -24,6 +24,9 @@ def canonical(text: str) -> str:
         raise ValueError(f"is longer than {LONGEST} characters")
     if not spelled.isprintable():
         raise ValueError("has a character that cannot be printed")
+    if spelled in {".", ".."}:
+        # No client could ask for it: a path ends there, or one step higher.
+        raise ValueError("is a dot that an address would lose")
     return spelled
 
 

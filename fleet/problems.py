@@ -44,9 +44,13 @@ def answer_to(error: Exception) -> ResponseReturnValue:
     return _answer(500, _problem(500, "Internal error", detail), {})
 
 
+def slug(title: str) -> str:
+    """What a kind of problem is called in its ``type``, and on the page that explains every kind."""
+    return title.lower().replace(" ", "-").replace("'", "")
+
+
 def _problem(status: int, title: str, detail: str, **more: Any) -> dict[str, Any]:
-    kind = f"/problems#{title.lower().replace(' ', '-').replace(chr(39), '')}"
-    return {"type": kind, "title": title, "status": status, "detail": detail} | {
+    return {"type": f"/problems#{slug(title)}", "title": title, "status": status, "detail": detail} | {
         name: value for name, value in more.items() if value
     }
 

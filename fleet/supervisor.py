@@ -40,11 +40,12 @@ class SupervisorError(Exception):
     """The processes cannot be started; the message says why."""
 
 
-def run(procfile: Path, env: Mapping[str, str], lock: Path) -> int:
+def run(procfile: Path, env: Mapping[str, str], lock: Path, *, prepare: Callable[[], None] = lambda: None) -> int:
     """Run every process of the Procfile until one ends or SIGINT or SIGTERM comes, then stop them all.
 
     ``env`` is their environment; the folder of this Python comes first in their PATH. Returns the exit code: 130 or
-    143 after a signal, otherwise that of the process that ended first.
+    143 after a signal, otherwise that of the process that ended first. ``prepare`` is called once nothing stands in the
+    way any more, before the first process starts.
 
     Raises:
         SupervisorError: this is running already, the Procfile names nothing, or the port is another program's.
@@ -55,6 +56,7 @@ def run(procfile: Path, env: Mapping[str, str], lock: Path) -> int:
     with _only_run(lock):
         for address in bind_address(env).split(","):
             _wait_until_free(address)
+        prepare()
         manager = _Processes()
         for name, command in commands.items():
             manager.add_process(name, command, env=_environment(env), cwd=str(procfile.resolve().parent))

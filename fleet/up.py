@@ -27,6 +27,11 @@ _logger = logging.getLogger(__name__)
 def up() -> None:
     """Bring the database up to date, load the demonstration, and serve until Ctrl-C."""
     app = service()
+    lock = app.fleet_settings.var / "run.lock"
+    sys.exit(supervisor.run(_ROOT / "Procfile", os.environ, lock, prepare=lambda: _prepare(app)))
+
+
+def _prepare(app: Service) -> None:
     settings = app.fleet_settings
     with console.status("Bringing the database up to date"):
         migrate.upgrade(settings.owner_database_url or "")
@@ -35,7 +40,6 @@ def up() -> None:
     if not os.environ.get("FLEET_DATABASE_URL"):
         threading.Thread(target=_keep_database, args=(settings.var,), daemon=True).start()
     _welcome(password)
-    sys.exit(supervisor.run(_ROOT / "Procfile", os.environ, settings.var / "run.lock"))
 
 
 def _keep_database(var: Path) -> None:
@@ -63,8 +67,7 @@ def _demonstrate(app: Service) -> str:
 
 
 def _welcome(password: str | None) -> None:
-    port = os.environ.get("PORT", "8000")
-    click.echo(f"\nCamera fleet: http://127.0.0.1:{port}\n")
+    click.echo(f"\nCamera fleet: http://{supervisor.bind_address(os.environ)}\n")
     if password is None:
         click.echo("The register is as you left it. A way in: flask --app wsgi users create NAME --role admin\n")
         return

@@ -87,6 +87,9 @@ class Service(Flask):
             return super().dispatch_request()
         access = access_of(self.view_functions[request.url_rule.endpoint])
         g.actor = NOBODY
+        if request.method not in _SAFE:
+            # A body that arrives slowly must not hold a transaction open.
+            request.get_data(cache=True)
         work = self.database.reading if request.method in _SAFE else self.database.transaction
         try:
             with work() as session:

@@ -30,7 +30,8 @@ camera.return      x  .  .  .  x  .  .  x  .  .
 custody.override   .  .  .  .  x  .  .  x  .  .
 counter.use        x  .  .  .  x  .  .  x  .  .
 person.view        x  x  x  x  x  x  .  x  .  .
-person.edit        x  .  .  .  .  .  .  x  .  .
+person.edit        x  .  .  .  x  .  .  x  .  .
+training.edit      .  .  .  .  x  .  .  x  .  .
 site.view          x  x  x  x  x  x  .  x  .  .
 site.edit          .  .  .  x  .  .  .  x  .  .
 dock.edit          .  .  x  x  .  .  .  x  .  .

@@ -73,8 +73,8 @@ class WebSession(Base):
     badge_only: Mapped[bool] = mapped_column(server_default=sa.false())
     created_at: Mapped[datetime] = mapped_column(_Instant)
     expires_at: Mapped[datetime] = mapped_column(_Instant, index=True)
-    # The counter locks when idle; these are its last act and its lock.
-    acted_at: Mapped[datetime] = mapped_column(_Instant)
+    # A counter locks when it is left alone. ``acted_at`` is when it was last used; None, this browser is no counter.
+    acted_at: Mapped[datetime | None] = mapped_column(_Instant)
     locked_at: Mapped[datetime | None] = mapped_column(_Instant)
 
 

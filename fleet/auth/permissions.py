@@ -16,6 +16,7 @@ class Permission(StrEnum):
     COUNTER_USE = "counter.use"
     PERSON_VIEW = "person.view"
     PERSON_EDIT = "person.edit"
+    TRAINING_EDIT = "training.edit"
     SITE_VIEW = "site.view"
     SITE_EDIT = "site.edit"
     DOCK_EDIT = "dock.edit"
@@ -39,7 +40,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ARMOURER: _LOOK | _SELF | {Permission.TASER_EDIT},
     Role.IT: _LOOK | _SELF | {Permission.CAMERA_EDIT, Permission.DOCK_EDIT},
     Role.ESTATES: _LOOK | _SELF | {Permission.SITE_EDIT, Permission.DOCK_EDIT},
-    Role.SUPERVISOR: _LOOK | _SELF | _COUNTER | {Permission.CUSTODY_OVERRIDE, Permission.AUDIT_VIEW},
+    Role.SUPERVISOR: _LOOK
+    | _SELF
+    | _COUNTER
+    | {Permission.CUSTODY_OVERRIDE, Permission.AUDIT_VIEW, Permission.PERSON_EDIT, Permission.TRAINING_EDIT},
     Role.AUDITOR: _LOOK | _SELF | {Permission.AUDIT_VIEW},
     Role.OFFICER: _SELF,
     Role.ADMIN: frozenset(Permission),
@@ -70,6 +74,10 @@ def require(actor: Actor, permission: Permission) -> None:
         return
     if actor.role is None:
         raise Unauthenticated("Sign in, or send a bearer token.")
+    if actor.badge_only and permission in ROLE_PERMISSIONS[actor.role]:
+        raise Forbidden(
+            "A badge opens the counter alone. Sign in with your password for this.", mend="you, by signing in"
+        )
     able = ", ".join(roles_with([permission])) or "nobody"
     raise Forbidden(f"This needs the permission {permission}, which your role lacks.", mend=able)
 

@@ -19,13 +19,17 @@ from fleet.errors import Evidence, Forbidden, Unauthenticated
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A recognised browser. ``must_change`` while its password is one that somebody else chose."""
+    """A recognised browser.
+
+    ``must_change`` while its password is one that somebody else chose. ``acted_at`` is when a counter was last used,
+    None for a browser that is no counter; ``is_locked`` when it was locked, or left alone for too long.
+    """
 
     actor: Actor
     session_id: int
     must_change: bool
-    acted_at: datetime
-    locked_at: datetime | None
+    acted_at: datetime | None
+    is_locked: bool
 
 
 def account_actor(name: str, role: Role, collar: str | None, *, badge_only: bool = False) -> Actor:
@@ -36,14 +40,12 @@ def open_session(session: Session, account_id: int, *, lasts: timedelta, now: da
     """A new browser session of an account, and the token to recognise it by."""
     token = secret.new_token("session")
     hashed = secret.digest(token)
-    session.add(
-        WebSession(token_hash=hashed, account_id=account_id, created_at=now, acted_at=now, expires_at=now + lasts)
-    )
+    session.add(WebSession(token_hash=hashed, account_id=account_id, created_at=now, expires_at=now + lasts))
     return token
 
 
-def recognise_browser(session: Session, token: str, now: datetime) -> SignedIn:
-    """Whose browser this is.
+def recognise_browser(session: Session, token: str, now: datetime, *, idle: timedelta = timedelta.max) -> SignedIn:
+    """Whose browser this is; a counter that was left alone for longer than ``idle`` is locked.
 
     Raises:
         Unauthenticated: the session is unknown or over, or its account was locked or closed.
@@ -74,7 +76,8 @@ def recognise_browser(session: Session, token: str, now: datetime) -> SignedIn:
     actor = account_actor(row.name, row.role, row.collar, badge_only=row.badge_only)
     # A badge says nothing of the password, and may not choose one.
     must_change = row.one_time_until is not None and not row.badge_only
-    return SignedIn(actor, row.id, must_change, row.acted_at, row.locked_at)
+    is_left = row.acted_at is not None and now - row.acted_at > idle
+    return SignedIn(actor, row.id, must_change, row.acted_at, is_locked=is_left or row.locked_at is not None)
 
 
 _TOKEN = Prepared(

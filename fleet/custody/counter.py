@@ -107,25 +107,34 @@ class Counter:
         self._policy = policy
         self._now = now
 
-    def scan(self, text: str, state: State, *, repeated: bool) -> Answer:
+    def scan(self, text: str, state: State, *, repeated: bool, answers: bool = False) -> Answer:
         """Carry out a scan.
 
         ``repeated`` says that the same text was scanned less than five seconds before: a label read twice. It changes
-        nothing, unless the page had just asked for that very scan.
+        nothing, unless it ``answers`` the page's question for that very scan, which stood on the screen before.
 
         Raises:
             NotFound: nothing in the register has this identifier.
             Conflict: a rule refuses, or more than one thing has this identifier.
         """
         wanted = _spelled(text)
-        if repeated and state.take_over is None:
-            return Answer(Tone.CAUTION, "Scanned twice", f"{wanted} was scanned a moment ago. Nothing was done.", state)
-        asked, state = state.take_over, dataclasses.replace(state, take_over=None)
-        return self._command(wanted, state) or self._thing(wanted, asked, state)
+        if repeated and not answers:
+            return self._with_kit(
+                Answer(Tone.CAUTION, "Scanned twice", f"{wanted} was scanned a moment ago. Nothing was done.", state)
+            )
+        asked = state.take_over if answers else None
+        state = dataclasses.replace(state, take_over=None)
+        return self._with_kit(self._command(wanted, state) or self._thing(wanted, asked, state))
+
+    def _with_kit(self, answer: Answer) -> Answer:
+        """While there is an officer, the page shows what they have."""
+        officer = answer.state.officer
+        if officer is None:
+            return answer
+        return dataclasses.replace(answer, kit=holdings.kit(self._session, officer))
 
     def _command(self, wanted: str, state: State) -> Answer | None:
-        # Code 39 writes an asterisk before and after; some scanners pass them on.
-        word = wanted.strip("*").lower()
+        word = wanted.lower()
         if word in set(Mode):
             return self._mode(Mode(word), state)
         if word == Command.UNDO:
@@ -165,20 +174,20 @@ class Counter:
             Mode.PERSONAL: "Every camera issued is a personal issue.",
             Mode.POOL: "Every camera issued is a pool loan.",
         }
-        return Answer(Tone.INFO, f"Mode: {mode}", says[mode], dataclasses.replace(state, mode=mode))
+        dock = None if mode is Mode.NORMAL else state.dock
+        return Answer(Tone.INFO, f"Mode: {mode}", says[mode], dataclasses.replace(state, mode=mode, dock=dock))
 
     def _officer(self, collar: str, state: State) -> Answer:
         officer = people.get(self._session, collar)
-        kit = holdings.kit(self._session, collar)
         # A new officer is a new visit; the same one again goes on with theirs.
         issued = state.issued if state.officer == collar else ()
         state = dataclasses.replace(state, officer=collar, issued=issued)
         until = officer["trained_until"]
         if until is None or until < self._now.date():
             detail = "Training " + (f"ended on {until:%d %B %Y}." if until else "is not on record.") + " (rule 4)"
-            return Answer(Tone.CAUTION, f"{collar}: no current training", detail, state, kit=kit)
+            return Answer(Tone.CAUTION, f"{collar}: no current training", detail, state)
         about = ", ".join(part for part in (officer["name"], officer["team"]) if part)
-        return Answer(Tone.INFO, f"Officer {collar}", about or "Scan a camera.", state, kit=kit)
+        return Answer(Tone.INFO, f"Officer {collar}", about or "Scan a camera.", state)
 
     def _camera(self, serial: str, state: State, *, asked: bool) -> Answer:
         camera = records.lock_camera(self._session, serial)
@@ -219,10 +228,7 @@ class Counter:
         serial = allocation.camera.serial
         state = dataclasses.replace(state, issued=(*state.issued, serial), last_act=last)
         detail = f"{serial} to {state.officer}, {allocation.kind}"
-        return Answer(Tone.GOOD, title, detail, state, due_back=allocation.due_back, kit=self._kit(state))
-
-    def _kit(self, state: State) -> list[dict[str, Any]] | None:
-        return holdings.kit(self._session, state.officer) if state.officer else None
+        return Answer(Tone.GOOD, title, detail, state, due_back=allocation.due_back)
 
     def _return(self, camera: CameraNow, state: State) -> Answer:
         condition = Condition.FAULTY if state.mode is Mode.FAULTY else Condition.GOOD
@@ -240,7 +246,7 @@ class Counter:
             Custody.RETURNING: ": dock it, it is checked there",
         }.get(allocation.camera.custody, "")
         detail = f"{camera.serial} from {allocation.person.collar}{', overdue' if late else ''}{ending}"
-        return Answer(Tone.GOOD, title, detail, state, kit=self._kit(state))
+        return Answer(Tone.GOOD, title, detail, state)
 
     def _ask(self, camera: CameraNow, holder: str, state: State) -> Answer:
         state = dataclasses.replace(state, take_over=camera.serial)
@@ -270,12 +276,18 @@ class Counter:
         detail = f"{done.camera.serial} {says}"
         issued = tuple(serial for serial in state.issued if serial != done.camera.serial)
         state = dataclasses.replace(state, issued=issued, last_act=None)
-        return Answer(Tone.GOOD, "Undone", detail, state, kit=self._kit(state))
+        return Answer(Tone.GOOD, "Undone", detail, state)
+
+
+def bare(text: str) -> str:
+    """A scan without the asterisks that Code 39 writes before and after, and that some scanners pass on."""
+    text = text.strip()
+    return text[1:-1] if len(text) > len("**") and text.startswith("*") and text.endswith("*") else text
 
 
 def _spelled(text: str) -> str:
     try:
-        return canonical(text)
+        return canonical(bare(text))
     except ValueError as error:
         raise NotFound(f"This scan {error}. Scan again.") from error
 

@@ -229,7 +229,7 @@ def take_back(
     camera = lock_camera(session, serial)
     allocation = open_allocation(session, camera)
     if allocation is None:
-        what = f"{serial} is not out; it is {camera.custody}."
+        what = f"{serial} is not out; it is {camera.custody.replace('_', ' ')}."
         raise CameraNotReady(what, rule=7, found={"custody": str(camera.custody)}, mend="store")
     to = after_return(condition is Condition.GOOD, allocation.kind, has_reported(session, camera), policy)
     allocation = close(session, allocation, condition, note, to, now=now)

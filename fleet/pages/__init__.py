@@ -3,12 +3,27 @@
 Pages say permission, form, call, template; rules live in the domains' services.
 """
 
-from fleet.pages import accounts, audit, cameras, counter, front, layout, me, people, sign_in, sites, tasers
+from fleet.pages import (
+    accounts,
+    audit,
+    cameras,
+    commands,
+    counter,
+    front,
+    layout,
+    me,
+    people,
+    problem_kinds,
+    sign_in,
+    sites,
+    tasers,
+)
 from fleet.web import Service
 
-_BLUEPRINTS = [
-    module.pages for module in (front, counter, cameras, people, sites, tasers, audit, accounts, sign_in, me)
-]
+_MODULES = (
+    front, counter, commands, cameras, people, sites, tasers, audit, accounts, sign_in, me, problem_kinds
+)  # fmt: skip
+_BLUEPRINTS = [module.pages for module in _MODULES]
 
 
 def register(app: Service) -> None:

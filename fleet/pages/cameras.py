@@ -30,6 +30,8 @@ from fleet.web import allow, caller
 from fleet.web import service as running
 
 pages = Blueprint("cameras_pages", __name__)
+# The rule by which a camera that somebody has is not issued.
+_IS_OUT = 7
 
 _HINTS = {
     "serial": "As on the camera’s label. A scanner may type it.",
@@ -144,7 +146,9 @@ def _page(serial: str, refused: FleetError | None = None) -> ResponseReturnValue
 def _in_the_way(session: Session, camera: Camera) -> list[dict[str, Any]]:
     kind = IssueKind.PERSONAL if camera.use is Use.PERSONAL else IssueKind.POOL
     found = blocks(standing_of(session, camera), kind, running().fleet_settings.policy)
-    return [{"text": block.what, "mend": f"{words.word(block.mend)}.", "rule": block.rule} for block in found]
+    # That a camera is out is what it is for; the page says so in a line of its own.
+    stopping = [block for block in found if block.rule != _IS_OUT]
+    return [{"text": block.what, "mend": f"{words.word(block.mend)}.", "rule": block.rule} for block in stopping]
 
 
 def _issue_fields() -> list[forms.Field]:

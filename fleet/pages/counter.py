@@ -1,16 +1,16 @@
 """``/counter``: one box that takes any scan."""
 
-import dataclasses
 from typing import Any
 
 import marshmallow as ma
-from flask import Blueprint, g, render_template, request
+from flask import Blueprint, current_app, g, render_template, request
+from itsdangerous import BadData, URLSafeSerializer
 
-from fleet.api import Identifier, Instant, Schema, Word
+from fleet.api import Identifier, Instant, Schema, Word, json_of
 from fleet.auth import service as auth
 from fleet.auth.permissions import Permission
 from fleet.clock import utc_now
-from fleet.custody.counter import Act, Answer, Counter, LastAct, Mode, State, Tone
+from fleet.custody.counter import Act, Answer, Counter, LastAct, Mode, State, Tone, bare
 from fleet.errors import CounterLocked, Invalid
 from fleet.web import allow, caller, service
 
@@ -20,7 +20,7 @@ _LONGEST_SCAN = 200
 _LONGEST_VISIT = 200
 
 
-class LastActSchema(Schema):
+class _LastActSchema(Schema):
     act = Word(Act, required=True)
     allocation = ma.fields.Integer(required=True, strict=True, validate=ma.validate.Range(1, 2**62))
     returned = ma.fields.Integer(load_default=None, allow_none=True, strict=True, validate=ma.validate.Range(1, 2**62))
@@ -30,13 +30,31 @@ class LastActSchema(Schema):
         return LastAct(**data)
 
 
+class SignedLastAct(ma.fields.Field[LastAct | None]):
+    """The last act as the page keeps it: signed for its browser, so that nobody undoes what they did not do."""
+
+    def _serialize(self, value: LastAct | None, *_: Any, **__: Any) -> str | None:
+        return None if value is None else _signer().dumps(_LastActSchema().dump(value))
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> LastAct | None:
+        try:
+            loaded: LastAct = _LastActSchema().load(_signer().loads(value))
+        except (BadData, ma.ValidationError, TypeError):
+            return None
+        return loaded
+
+
+def _signer() -> URLSafeSerializer:
+    return URLSafeSerializer(str(current_app.secret_key), salt=f"last act of browser {g.signed_in.session_id}")
+
+
 class StateSchema(Schema):
     officer = Identifier(load_default=None, allow_none=True)
     mode = Word(Mode, load_default=Mode.NORMAL)
     dock = Identifier(load_default=None, allow_none=True)
     issued = ma.fields.List(Identifier(), load_default=list, validate=ma.validate.Length(max=_LONGEST_VISIT))
     take_over = Identifier(load_default=None, allow_none=True)
-    last_act = ma.fields.Nested(LastActSchema, load_default=None, allow_none=True)
+    last_act = SignedLastAct(load_default=None, allow_none=True)
 
     @ma.post_load
     def _made(self, data: dict[str, Any], **_: Any) -> State:
@@ -46,6 +64,7 @@ class StateSchema(Schema):
 class ScanSchema(Schema):
     scan = ma.fields.String(required=True, validate=ma.validate.Length(1, _LONGEST_SCAN))
     repeated = ma.fields.Boolean(load_default=False)
+    answers = ma.fields.Boolean(load_default=False)
     state = ma.fields.Nested(StateSchema, load_default=State)
 
 
@@ -70,11 +89,15 @@ class AnswerSchema(Schema):
 @allow(Permission.COUNTER_USE)
 def counter() -> str:
     """The page; everything else happens without another load of it."""
+    session, _ = caller()
+    if not g.signed_in.is_locked:
+        # From now on this browser is a counter, which locks when it is left alone.
+        auth.note_act(session, g.signed_in.session_id, utc_now())
     policy = service().fleet_settings.policy
     return render_template(
         "counter/counter.html",
         clerk=_clerk(),
-        locked=_is_locked(),
+        locked=g.signed_in.is_locked,
         idle_s=int(policy.counter_idle.total_seconds()),
         undo_s=int(policy.undo_window.total_seconds()),
         modes=list(Mode),
@@ -86,16 +109,16 @@ def counter() -> str:
 def scan() -> dict[str, Any]:
     """One scan and its answer. Sent again with its ``Idempotency-Key``, it gets the same answer."""
     asked = _asked()
-    text = asked["scan"].strip()
+    text = bare(asked["scan"])
     if text.upper().startswith(BADGE_PREFIX):
         return _answered(_badge(text, asked["state"]))
-    if _is_locked():
+    if g.signed_in.is_locked:
         raise CounterLocked("This counter is locked. Scan your badge.", mend="a clerk, by scanning a badge")
     session, actor = caller()
     now = utc_now()
     auth.note_act(session, g.signed_in.session_id, now)
     at_counter = Counter(session, actor, policy=service().fleet_settings.policy, now=now)
-    return _answered(at_counter.scan(text, asked["state"], repeated=asked["repeated"]))
+    return _answered(at_counter.scan(text, asked["state"], repeated=asked["repeated"], answers=asked["answers"]))
 
 
 @pages.post("/counter/lock")
@@ -109,7 +132,7 @@ def lock() -> dict[str, Any]:
 
 def _asked() -> dict[str, Any]:
     try:
-        loaded: dict[str, Any] = ScanSchema().load(request.get_json())
+        loaded: dict[str, Any] = ScanSchema().load(json_of(request))
     except ma.ValidationError as error:
         raise Invalid("This scan cannot be used.", fields=dict(error.messages_dict)) from error
     return loaded
@@ -119,8 +142,8 @@ def _badge(text: str, state: State) -> Answer:
     session, actor = caller()
     account = auth.change_clerk(session, actor, g.signed_in.session_id, text.upper(), now=utc_now())
     g.clerk = account.name
-    # The next clerk finds the counter's modes as they were, but nobody's visit.
-    state = dataclasses.replace(State(), mode=state.mode, dock=state.dock)
+    # The next clerk finds the counter's mode as it was, but nobody's visit and no dock.
+    state = State(mode=state.mode)
     return Answer(Tone.INFO, f"Clerk {account.name}", "The counter is yours. Scan an officer or a camera.", state)
 
 
@@ -133,8 +156,3 @@ def _clerk() -> str:
     _, actor = caller()
     name: str = g.get("clerk") or actor.name.removeprefix("account:")
     return name
-
-
-def _is_locked() -> bool:
-    idle = utc_now() - g.signed_in.acted_at
-    return g.signed_in.locked_at is not None or idle > service().fleet_settings.policy.counter_idle

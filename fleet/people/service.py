@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
+from fleet.auth.permissions import Permission, require
 from fleet.db import begins, has_word_like
 from fleet.paging import Page, Paging, capped_count
 from fleet.people.models import Person, Team
@@ -96,6 +97,9 @@ def revise(
 ) -> Person:
     """Change an officer's details, training among them."""
     was = get(session, collar)
+    if values.get("trained_until", was["trained_until"]) != was["trained_until"]:
+        # Whoever is refused for lack of training must not be able to write it away (rule 4).
+        require(actor, Permission.TRAINING_EDIT)
     shown = {f"{name}_id": [was[name], values.get(name)] for name in ("team", "site")}
     columns = _columns(session, values)
     return PEOPLE.revise(session, actor, collar, columns, at_version=at_version, now=now, shown=shown)

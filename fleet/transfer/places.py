@@ -78,7 +78,7 @@ DOCKS = Sheet(
     "docks",
     service.DOCKS,
     [
-        Column("serial", identifier, Identifier, required=True, warns=True),
+        Column("serial", identifier, Identifier, required=True),
         Column("site", repeated_identifier, Identifier, refers_to=reference_to(service.SITES)),
         Column("bays", whole(1, MOST_BAYS), sa.SmallInteger(), keeps=True, default=_USUAL_BAYS),
     ],

@@ -1,6 +1,7 @@
 """A CSV file as rows of cells, read as a stream: every fault is noted with its line, and reading goes on."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, BinaryIO
@@ -12,6 +13,8 @@ from fleet.transfer.sheet import Column, Sheet
 _LONGEST_LINE = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _MOST_EXAMPLES = 5
+# What Excel looks for in a file's first line, and some exports write for it.
+_SEPARATOR_LINE = re.compile(r'"?sep=([;,])"?\s*', re.IGNORECASE)
 
 
 class TooLongError(Exception):
@@ -70,6 +73,7 @@ class Rows:
         self._unusual = 0
         self._examples: list[str] = []
         self._first_line = 0
+        self._said_separator: str | None = None
         try:
             self._open(sheet)
         except TooLongError:
@@ -84,18 +88,23 @@ class Rows:
         lines = iter(self._lines)
         header = self._header_line(lines)
         self._problems.refuse_any()
-        # Neither separator can stand in a column's name, so the header tells which one the file uses.
-        separator = ";" if header.count(";") > header.count(",") else ","
-        self._csv = csv.reader(chain([header], lines), delimiter=separator, strict=True)
+        self._csv = csv.reader(chain([header], lines), delimiter=self._separator(header), strict=True)
         _, names = next(self._records(), (0, []))
         self._problems.refuse_any()
         self.columns = self._columns(sheet, names)
         self._problems.refuse_any()
         self._key = next(place for place, column in enumerate(self.columns) if column is sheet.key)
 
+    def _separator(self, header: str) -> str:
+        # Neither separator can stand in a column's name, so the header tells which one the file uses.
+        return self._said_separator or (";" if header.count(";") > header.count(",") else ",")
+
     def _header_line(self, lines: Iterable[str]) -> str:
         for line in lines:
-            if line.strip():
+            said = None if self._said_separator else _SEPARATOR_LINE.fullmatch(line)
+            if said:
+                self._said_separator = said[1]
+            elif line.strip():
                 return line
             self._first_line += 1
         self._problems.add(1, "the file is empty; its first line names the columns")
@@ -182,4 +191,5 @@ class Rows:
         if not self._unusual:
             return []
         more = ", …" if self._unusual > _MOST_EXAMPLES else ""
-        return [f"{self._unusual:,} unusual serials, not like the maker's: {', '.join(self._examples)}{more}"]
+        serials = "serial" if self._unusual == 1 else "serials"
+        return [f"{self._unusual:,} unusual {serials}, not like the maker's: {', '.join(self._examples)}{more}"]

@@ -22,6 +22,18 @@ BEGIN
     END IF;
 END
 $$;
+DO $$
+BEGIN
+    -- Where one role does everything, it must be able to act as the application. A role that made another may grant it to
+    -- itself, but does not have it by that alone.
+    IF NOT EXISTS (
+        SELECT FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member
+        WHERE m.roleid = 'fleet_application'::regrole AND r.rolcanlogin AND r.rolname <> current_user
+    ) THEN
+        EXECUTE format('GRANT fleet_application TO %I', current_user);
+    END IF;
+END
+$$;
 GRANT USAGE ON SCHEMA public TO fleet_application;
 GRANT SELECT, INSERT, UPDATE
     ON account, api_token, camera, camera_report, dock, idempotency_key, person, site, taser, team
@@ -377,7 +389,7 @@ def upgrade() -> None:
         sa.Column("badge_only", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("acted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("acted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("locked_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_web_session_account_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_web_session")),

@@ -37,6 +37,23 @@ def test_training_is_overridden_with_a_reason_that_the_log_keeps(desk: Desk, mak
     assert (overridden.facts["rule"], overridden.facts["reason"]) == (4, REASON)
 
 
+def test_an_override_and_a_refusal_are_in_the_cameras_history(app: Service, make: Factory) -> None:
+    store, supervisor = api_of(app, Role.STORE), api_of(app, Role.SUPERVISOR)
+    serial, collar = make.camera(), make.officer(trained_until=None)
+    asked = {"collar": collar, "kind": "pool"}
+
+    assert store("POST", f"/cameras/{serial}/issue", asked).status_code == 409
+    assert supervisor("POST", f"/cameras/{serial}/issue", asked | {"override_reason": REASON}).status_code == 201
+
+    history = supervisor("GET", f"/cameras/{serial}/history").json
+    assert history is not None
+    issued, overridden, refused, registered = history["items"]
+    events = [entry["event"] for entry in (issued, overridden, refused, registered)]
+    assert events == ["camera.issued", "rule.overridden", "camera.issue-refused", "camera.registered"]
+    assert (overridden["facts"]["rule"], overridden["facts"]["reason"]) == (4, REASON)
+    assert refused["officer"] == collar
+
+
 def test_every_rule_that_is_overridden_has_its_own_entry(desk: Desk, make: Factory) -> None:
     serial = make.camera(home_dock=make.dock(site=make.site(stage=Stage.SURVEYED)))
     desk.report(serial, battery_percent=10)

@@ -22,7 +22,7 @@ def test_a_page_says_all_that_stands_in_the_way_and_who_can_mend_it(admin: Perso
     page = admin.reads(f"/cameras/{serial}")
 
     for part in (
-        f"out to {collar}",
+        f"Out to {collar}; return it first to issue it again.",
         "memory-full",
         "40%",
         "off by 900 s",
@@ -33,6 +33,34 @@ def test_a_page_says_all_that_stands_in_the_way_and_who_can_mend_it(admin: Perso
     ):
         assert part in page
     assert "Camera issued" in page
+    assert "(rule 7)" not in page
+
+
+def test_that_a_camera_is_out_is_no_alarm(admin: Person, make: Factory) -> None:
+    serial, collar = make.issued()
+
+    page = admin.reads(f"/cameras/{serial}")
+
+    assert f"Out to {collar}; return it first to issue it again." in page
+    assert "What stops it now" not in page
+    assert "Nothing stops it" not in page
+
+
+def test_a_camera_in_stock_is_ready_and_out_to_nobody(admin: Person, make: Factory) -> None:
+    page = admin.reads(f"/cameras/{make.camera()}")
+
+    assert "Nothing stops it from being issued now." in page
+    assert "Out to" not in page
+
+
+def test_what_stops_a_camera_that_nobody_has_stays_an_alarm(admin: Person, make: Factory) -> None:
+    serial = make.camera()
+    make.report(serial, battery_percent=40)
+
+    page = admin.reads(f"/cameras/{serial}")
+
+    assert "What stops it now, and who can mend it" in page
+    assert "40%" in page
 
 
 def test_recorded_levels_are_not_taken_for_reported_ones(admin: Person, make: Factory) -> None:
@@ -100,6 +128,9 @@ def test_a_supervisor_overrides_with_a_reason_and_a_clerk_is_not_asked_for_one(a
     assert store.post(f"/cameras/{serial}/issue", **typed).status_code == 403
     assert supervisor.post(f"/cameras/{serial}/issue", **typed).status_code == 303
     assert "major incident" in supervisor.reads(f"/audit?event=rule.overridden&officer={collar}")
+    page = supervisor.reads(f"/cameras/{serial}")
+    assert "Rule overridden" in page
+    assert "Reason: major incident" in page
 
 
 def test_rule_10_no_repair_with_footage_on_it(admin: Person, make: Factory) -> None:

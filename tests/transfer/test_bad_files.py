@@ -18,6 +18,22 @@ def test_a_file_that_excel_saved_is_read(empty: Service) -> None:
     ]
 
 
+@pytest.mark.parametrize("first", ["sep=;", "\ufeffsep=;", '"sep=;"', "SEP=;", "\nsep=;"])
+def test_excels_first_line_says_what_separates(empty: Service, first: str) -> None:
+    assert load(empty, "cameras", f"{first}\r\nserial;model;firmware\r\nX1;body-2;1,2,3\r\n").added == 1
+    assert files.ask(empty, "SELECT firmware FROM camera") == [("1,2,3",)]
+
+
+def test_excels_first_line_counts_as_a_line(app: Service) -> None:
+    assert refused(app, "cameras", "sep=,\nserial,model\nX1,\n") == ["line 3, column model: is empty"]
+    assert refused(app, "cameras", "sep=,\nserial;model\n")[0].startswith("line 2, column model")
+    assert refused(app, "cameras", "sep=;\n") == ["line 1: the file is empty; its first line names the columns"]
+
+
+def test_only_the_first_line_says_what_separates(app: Service) -> None:
+    assert refused(app, "cameras", "sep=;\nsep=,\nserial;model\n")[0].startswith("line 2, column")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -148,6 +148,18 @@ def test_unusual_serials_are_counted_and_let_in(empty: Service) -> None:
     assert outcome.warnings == ["7 unusual serials, not like the maker's: N0, N1, N2, N3, N4, …"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "warnings"),
+    [
+        ("cameras", "serial,model\nN0,body-2\n", ["1 unusual serial, not like the maker's: N0"]),
+        ("tasers", "serial,model\nN0,x2\n", ["1 unusual serial, not like the maker's: N0"]),
+        ("docks", "serial\nN0\n", []),
+    ],
+)
+def test_only_what_has_a_makers_serial_is_warned_of(empty: Service, kind: str, text: str, warnings: list[str]) -> None:
+    assert load(empty, kind, text).warnings == warnings
+
+
 def test_several_files_fit_into_one_transaction(empty: Service) -> None:
     with empty.database.transaction() as session:
         add = transfer.loader(session, files.TESTER, now=files.utc_now())
