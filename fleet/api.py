@@ -23,7 +23,7 @@ from fleet.actors import Actor
 from fleet.clock import iso, utc_now
 from fleet.description import completed
 from fleet.errors import PreconditionRequired, Stale
-from fleet.identifiers import canonical
+from fleet.identifiers import assigned
 from fleet.paging import Page, Paging
 from fleet.problems import answer_to
 from fleet.web import Service, allow, caller, public, service
@@ -49,7 +49,7 @@ class Identifier(ma.fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
         try:
-            return canonical(text)
+            return assigned(text)
         except ValueError as error:
             raise ma.ValidationError(f"This {error}.") from error
 

@@ -30,6 +30,23 @@ def canonical(text: str) -> str:
     return spelled
 
 
+# What the counter understands as a command or a clerk's badge; a thing with such a name could never be scanned.
+COMMAND_WORDS = frozenset({"NORMAL", "RETURN", "FAULTY", "PERSONAL", "POOL", "UNDO", "DONE"})
+BADGE_PREFIX = "CLERK-"
+
+
+def assigned(text: str) -> str:
+    """An identifier that something in the register may have, in its one spelling.
+
+    Raises:
+        ValueError: as ``canonical``; or the counter would take it for something else.
+    """
+    spelled = canonical(text)
+    if spelled in COMMAND_WORDS or spelled.startswith(BADGE_PREFIX):
+        raise ValueError("is a word that the counter keeps for itself")
+    return spelled
+
+
 def is_unusual(serial: str) -> bool:
     """Whether a serial does not look like the maker's; worth a warning, never an error."""
     return _USUAL_SERIAL.fullmatch(serial) is None

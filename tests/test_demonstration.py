@@ -159,8 +159,9 @@ def test_a_register_in_use_gets_the_new_part_and_keeps_what_its_user_did(
     own, collar = make.issued(make.camera(serial="OWN"), make.officer(collar="MINE"))
     # Cameras and an officer that the new part would otherwise take: one out, one changed, one quarantined.
     free = demonstration._serial("X81", 1_250), demonstration._serial("X81", 1_252), demonstration._serial("X81", 1_253)
-    make.issued(free[0], "20000")
     with empty.database.transaction() as session:
+        lent = custody.Issue(free[0], "20000", IssueKind.POOL)
+        custody.issue(session, make.actor, lent, policy=Policy(), now=NOW)
         cameras.revise(session, make.actor, free[1], {"asset_tag": "TAG-OF-MINE"}, at_version=None, now=NOW)
         custody.move(session, make.actor, free[2], Custody.QUARANTINED, now=NOW)
         reported = demonstration._serial("X81", 0)

@@ -12,10 +12,10 @@ from fleet.auth.permissions import Permission
 from fleet.clock import utc_now
 from fleet.custody.counter import Act, Answer, Counter, LastAct, Mode, State, Tone, bare
 from fleet.errors import CounterLocked, Invalid
+from fleet.identifiers import BADGE_PREFIX
 from fleet.web import allow, caller, service
 
 pages = Blueprint("counter_pages", __name__)
-BADGE_PREFIX = "CLERK-"
 _LONGEST_SCAN = 200
 _LONGEST_VISIT = 200
 

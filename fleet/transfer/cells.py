@@ -11,7 +11,7 @@ from functools import lru_cache
 import marshmallow as ma
 
 from fleet.api import Text
-from fleet.identifiers import canonical
+from fleet.identifiers import assigned
 
 # A cell's reader is given text without blanks at its ends that is not empty. It raises ValueError with what is wrong.
 Reader = Callable[[str], str]
@@ -44,7 +44,7 @@ def unguarded(text: str) -> str:
 
 def identifier(text: str) -> str:
     """A serial, tag, collar number or code."""
-    return canonical(unguarded(text))
+    return assigned(unguarded(text))
 
 
 repeated_identifier = lru_cache(_REMEMBERED)(identifier)

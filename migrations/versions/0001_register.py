@@ -24,8 +24,8 @@ END
 $$;
 DO $$
 BEGIN
-    -- Where one role does everything, it must be able to act as the application. A role that made another may grant it to
-    -- itself, but does not have it by that alone.
+    -- Where one role does everything, it must be able to act as the application. A role that made another may grant it
+    -- to itself, but does not have it by that alone.
     IF NOT EXISTS (
         SELECT FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member
         WHERE m.roleid = 'fleet_application'::regrole AND r.rolcanlogin AND r.rolname <> current_user

@@ -210,7 +210,12 @@ class CustodyMachine(RuleBasedStateMachine):
         with self.app.database.transaction() as session:
             values = {"trained_until": until}
             people.revise(
-                session, Actor("token:supervisor", Role.SUPERVISOR), self.collars[officer], values, at_version=None, now=self.now
+                session,
+                Actor("token:supervisor", Role.SUPERVISOR),
+                self.collars[officer],
+                values,
+                at_version=None,
+                now=self.now,
             )
         self.model.trained[officer] = trained
 

@@ -170,7 +170,9 @@ def test_a_name_is_text_and_never_mark_up(admin: Person, make: Factory) -> None:
 def test_a_serial_with_a_slash_and_a_question_mark_has_a_page(admin: Person, make: Factory) -> None:
     serial = make.camera(serial=f"{unique('S')}/A?B#C%")
 
-    link = re.search(r'<th scope="row"[^>]*><a[^>]*href="([^"]+)"', admin.get(f"/cameras?q={serial.partition('/')[0]}").text)
+    link = re.search(
+        r'<th scope="row"[^>]*><a[^>]*href="([^"]+)"', admin.get(f"/cameras?q={serial.partition('/')[0]}").text
+    )
 
     assert link is not None
     assert serial in admin.reads(link[1])

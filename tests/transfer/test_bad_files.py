@@ -26,7 +26,7 @@ def test_excels_first_line_says_what_separates(empty: Service, first: str) -> No
 
 def test_excels_first_line_counts_as_a_line(app: Service) -> None:
     assert refused(app, "cameras", "sep=,\nserial,model\nX1,\n") == ["line 3, column model: is empty"]
-    assert refused(app, "cameras", "sep=,\nserial;model\n")[0].startswith("line 2, column model")
+    assert refused(app, "cameras", "sep=,\nserial;model\n")[0].startswith("line 2, column serial;model:")
     assert refused(app, "cameras", "sep=;\n") == ["line 1: the file is empty; its first line names the columns"]
 
 
