@@ -302,7 +302,7 @@ def _load_pool(session: Session, _password: str, now: datetime) -> None:
             _bring_back(session, serial, begins + _SHIFT, is_faulty=number == _FAULTY_LOAN)
         if day < _POOL_DAYS - 1:
             for number, serial in lent:
-                checked = {"battery_percent": 100 - number % 5, "clock_offset_s": 0.1 * number, "unoffloaded": 0}
+                checked = {"battery_percent": 100 - number % 5, "clock_offset_s": 0.1 * (number + 1), "unoffloaded": 0}
                 _report(session, serial, checked, begins + _SHIFT + timedelta(hours=2))
     _load_reports(session, now)
 
@@ -348,7 +348,7 @@ def _if_possible(session: Session, act: Callable[[], object]) -> bool:
 def _lend(session: Session, loan: Issue, at: datetime, number: int) -> bool:
     # Having reported once, a camera waits for its check when it comes back (rule 8).
     def act() -> None:
-        charged = {"battery_percent": 100, "clock_offset_s": 0.1 * number, "unoffloaded": 0}
+        charged = {"battery_percent": 100, "clock_offset_s": 0.1 * (number + 1), "unoffloaded": 0}
         custody.take_report(session, ACTOR, loan.serial, charged, policy=_POLICY, now=at - timedelta(hours=1))
         custody.issue(session, ACTOR, loan, policy=_POLICY, now=at + timedelta(minutes=number))
 
