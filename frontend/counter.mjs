@@ -1,8 +1,8 @@
 // The counter: catches every scan, sends them one after another, shows each answer.
 //
 // A scanner is a fast keyboard: it types about a character every 8 ms and ends with Enter. Scans that arrive while one
-// is being handled wait in a queue. Each has an id of its own, so that one whose answer was lost is sent again and
-// carried out once.
+// is being handled wait in a queue. Each has an id and, once it was sent, a body of its own, so that one whose answer was
+// lost is sent again, the very same, and carried out once. The queue outlives a reload.
 
 const REPEATED_WITHIN_MS = 5_000;
 const VISIT_ENDS_MS = 60_000;
@@ -16,10 +16,14 @@ const box = part("box");
 const csrfToken = document.querySelector("meta[name=csrf-token]").content;
 const idleMs = Number(counter.dataset.idleS) * 1_000;
 const undoMs = Number(counter.dataset.undoS) * 1_000;
+const clerkName = () => part("clerk").textContent;
+const isBadge = (text) => /^\*?CLERK-/i.test(text);
 
 const queue = [];
 let state = {};
 let lastScan = { text: "", at: -Infinity };
+let kit = null;
+let scannedAt = 0;
 let isWorking = false;
 let isLocked = false;
 let hasSound = true;
@@ -40,7 +44,14 @@ function enqueue(typed) {
   const at = performance.now();
   const repeated = text.toUpperCase() === lastScan.text && at - lastScan.at < REPEATED_WITHIN_MS;
   lastScan = { text: text.toUpperCase(), at };
-  queue.push({ id: newId(), text, repeated, shown: text.toUpperCase().startsWith("CLERK-") ? "badge" : text });
+  if (isLocked && !isBadge(text)) return say("bad", "Locked", "Scan your badge first.");
+  // Only who has seen the question can answer it; a label that the scanner read twice has not.
+  const answers = Boolean(state.take_over) && !queue.length && !isWorking;
+  const scan = { id: newId(), text, repeated, answers, shown: isBadge(text) ? "badge" : text };
+  if (isBadge(text) && isLocked) queue.unshift(scan);
+  else queue.push(scan);
+  scanned();
+  keep();
   showWaiting();
   work();
 }
@@ -72,10 +83,16 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 async function work() {
   if (isWorking) return;
   isWorking = true;
-  while (queue.length) {
+  while (queue.length && !(isLocked && !isBadge(queue[0].text))) {
     const scan = queue[0];
     const outcome = await sent(scan);
-    queue.shift();
+    if (outcome.problem?.status === 423 || outcome.problem?.status === 401) {
+      // The scan waits, unchanged, until somebody unlocks the counter; a new key, since this one's answer is the lock.
+      scan.id = newId();
+      scan.body = undefined;
+    } else {
+      queue.splice(queue.indexOf(scan), 1);
+    }
     show(scan, outcome);
     showWaiting();
   }
@@ -84,6 +101,8 @@ async function work() {
 
 /** Send a scan until the service has answered it: {answer} or {problem}. */
 async function sent(scan) {
+  scan.body ??= JSON.stringify({ scan: scan.text, repeated: scan.repeated, answers: scan.answers, state });
+  keep();
   for (let attempt = 0; ; attempt += 1) {
     try {
       const response = await fetch("/counter/scans", {
@@ -94,7 +113,7 @@ async function sent(scan) {
           "X-CSRFToken": csrfToken,
           "Idempotency-Key": scan.id,
         },
-        body: JSON.stringify({ scan: scan.text, repeated: scan.repeated, state }),
+        body: scan.body,
         redirect: "error",
       });
       const isForLater = response.status === 503 || response.status === 502 || response.status === 504;
@@ -120,24 +139,25 @@ async function problemOf(response) {
 
 function show(scan, { answer, problem }) {
   if (problem) return showProblem(scan, problem);
+  if (answer.kit || answer.state.officer !== state.officer) kit = answer.kit;
   state = answer.state;
   if (answer.clerk) part("clerk").textContent = answer.clerk;
   if (isLocked) unlock();
   const due = answer.due_back ? `, due back ${clockTime(answer.due_back)}` : "";
   say(answer.tone, answer.title, answer.detail + due);
   list(answer.tone, answer.title, answer.detail + due);
-  showState(answer.kit);
+  showState();
   offerUndo();
   keep();
 }
 
 function showProblem(scan, problem) {
   if (problem.status === 401) return lock("Your session is over. Sign in again to go on.");
-  if (problem.status === 423) lock("Scan your badge to go on.");
+  if (problem.status === 423) return lock("Scan your badge to go on.");
   // A refusal is no answer: whoever was asked for one more scan has given another one.
   state = { ...state, take_over: null };
   const rule = problem.rule ? ` (rule ${problem.rule})` : "";
-  const title = { 404: "Not known", 423: "Locked" }[problem.status] ?? "Refused";
+  const title = problem.status >= 500 ? "Not done" : problem.status === 404 ? "Not known" : "Refused";
   say("bad", title, `${problem.detail}${rule}`, problem.mend);
   list("bad", title, `${scan.shown}: ${problem.detail}${rule}`);
   keep();
@@ -173,7 +193,7 @@ function clockTime(instant) {
   return isToday ? time : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`;
 }
 
-function showState(kit) {
+function showState() {
   part("officer").textContent = state.officer ?? "Nobody yet.";
   part("officer").classList.toggle("counter__officer", Boolean(state.officer));
   part("kit").replaceChildren(...(state.officer ? (kit ?? []) : []).map(kitItem));
@@ -249,8 +269,9 @@ part("undo").addEventListener("click", () => {
   box.focus();
 });
 
-// An officer who has left must not be given the next one's camera.
+// An officer who has left must not be given the next one's camera. What is still being handled belongs to the visit.
 function endVisit() {
+  if (isWorking || queue.length) return scanned();
   if (!state.officer) return;
   state = { ...state, officer: null, issued: [], take_over: null };
   showState();
@@ -258,11 +279,16 @@ function endVisit() {
   keep();
 }
 
+function scanned() {
+  scannedAt = Date.now();
+  clearTimeout(visitTimer);
+  visitTimer = setTimeout(endVisit, VISIT_ENDS_MS);
+  active();
+}
+
 function active() {
   clearTimeout(idleTimer);
-  clearTimeout(visitTimer);
-  idleTimer = setTimeout(lockNow, idleMs);
-  visitTimer = setTimeout(endVisit, VISIT_ENDS_MS);
+  idleTimer = setTimeout(() => (isWorking || queue.length ? active() : lockNow()), idleMs);
 }
 
 async function lockNow() {
@@ -277,7 +303,8 @@ async function lockNow() {
 
 function lock(why) {
   isLocked = true;
-  state = { mode: state.mode, dock: state.dock };
+  state = { mode: state.mode };
+  kit = null;
   part("locked").hidden = false;
   part("locked-text").textContent = why;
   for (const element of [counter, document.querySelector("header"), document.querySelector("footer")]) {
@@ -303,17 +330,28 @@ document.addEventListener("keydown", active);
 // ---- A reload finds the visit as it was -----------------------------------------------------------------------------
 
 function keep() {
-  sessionStorage.setItem(KEPT, JSON.stringify({ state, hasSound }));
+  // A badge opens the counter, and is not for the browser to keep.
+  const waiting = queue.filter((scan) => !isBadge(scan.text));
+  const kept = { clerk: clerkName(), scannedAt, state, kit, queue: waiting, hasSound };
+  sessionStorage.setItem(KEPT, JSON.stringify(kept));
 }
 
 function restore() {
+  let kept = {};
   try {
-    ({ state = {}, hasSound = true } = JSON.parse(sessionStorage.getItem(KEPT)) ?? {});
+    kept = JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
   } catch {
-    state = {};
+    // What cannot be read is forgotten.
   }
-  // What was asked, and what could be undone, belongs to the page that is gone.
-  state = { ...state, take_over: null };
+  const isSameClerk = kept.clerk === clerkName();
+  const isSameVisit = isSameClerk && Date.now() - kept.scannedAt < VISIT_ENDS_MS;
+  const { mode, dock } = kept.state ?? {};
+  // What was asked, and what could be undone, belongs to the page that is gone; a visit to its clerk and its minute.
+  if (isSameVisit) state = { ...kept.state, take_over: null, last_act: null };
+  else state = isSameClerk ? { mode, dock } : { mode };
+  if (isSameVisit) kit = kept.kit;
+  if (isSameClerk) queue.push(...(kept.queue ?? []));
+  hasSound = kept.hasSound ?? true;
   if (!hasSound) part("sound").textContent = "Sound: off";
   showState();
   offerUndo();
@@ -321,6 +359,9 @@ function restore() {
 
 restore();
 if (counter.dataset.locked === "true") lock("Scan your badge to go on.");
+if (state.officer) visitTimer = setTimeout(endVisit, VISIT_ENDS_MS);
 active();
 box.focus();
 counter.dataset.ready = "true";
+showWaiting();
+work();

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from fleet.actors import Role
 from fleet.audit.models import AuditEntry
@@ -334,3 +334,119 @@ def test_a_reload_finds_the_visit_as_it_was(counter: Page, app: Service, make: F
 
     expect_answer(counter, "good", "Issued", serial)
     assert holder(app, serial) == collar
+
+
+def hold_back(page: Page, text: str) -> list[Route]:
+    """Keep the answer to the first scan of ``text`` back, until the test lets it go on."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if text in (route.request.post_data or "") and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/counter/scans", hold)
+    return held
+
+
+def test_a_label_read_twice_before_the_question_is_on_screen_takes_nothing_over(
+    counter: Page, app: Service, make: Factory
+) -> None:
+    serial, before = make.issued()
+    scan(counter, make.officer())
+    expect(counter.locator("#counter-list li")).to_have_count(1)
+    held = hold_back(counter, serial)
+
+    scan(counter, serial)
+    scan(counter, serial)
+    held[0].continue_()
+
+    expect_answer(counter, "caution", "Scanned twice")
+    assert holder(app, serial) == before
+    scan(counter, serial)
+    expect_answer(counter, "good", f"Taken over from {before}")
+
+
+@pytest.mark.page_errors("status of 503")
+def test_a_scan_that_waits_through_an_outage_keeps_its_officer_and_its_words(
+    counter: Page, app: Service, make: Factory
+) -> None:
+    collar, serial = make.officer(), make.camera()
+    scan(counter, collar)
+    expect_answer(counter, "info", f"Officer {collar}")
+    bodies: list[str] = []
+
+    def be_away(route: Route) -> None:
+        bodies.append(route.request.post_data or "")
+        if len(bodies) < 3:
+            route.fulfill(status=503, body="{}")
+        else:
+            route.continue_()
+
+    counter.route("**/counter/scans", be_away)
+    scan(counter, serial)
+    expect(counter.locator("#counter-waiting")).to_contain_text("sent again")
+
+    expect_answer(counter, "good", "Issued", serial)
+    assert len(set(bodies)) == 1
+    assert holder(app, serial) == collar
+
+
+@pytest.mark.page_errors("status of 503")
+def test_scans_that_wait_outlive_a_reload(counter: Page, app: Service, make: Factory) -> None:
+    collar, serial = make.officer(), make.camera()
+    scan(counter, collar)
+    expect_answer(counter, "info", f"Officer {collar}")
+    counter.route("**/counter/scans", lambda route: route.fulfill(status=503, body="{}"))
+    scan(counter, serial)
+    expect(counter.locator("#counter-waiting")).to_be_visible()
+
+    counter.unroute("**/counter/scans")
+    counter.reload()
+
+    expect_answer(counter, "good", "Issued", serial)
+    assert events(app, serial) == ["camera.issued"]
+
+
+def test_a_visit_does_not_come_back_after_its_minute(counter: Page, make: Factory) -> None:
+    collar = make.officer()
+    counter.clock.install()
+    scan(counter, collar)
+    expect_answer(counter, "info", f"Officer {collar}")
+
+    counter.goto(counter.url.replace("/counter", "/cameras"))
+    counter.clock.fast_forward("02:00")
+    counter.go_back()
+    counter.reload()
+
+    expect(counter.locator("#counter[data-ready=true]")).to_be_attached()
+    expect(counter.locator("#counter-officer")).to_have_text("Nobody yet.")
+
+
+def test_another_clerk_finds_nobodys_visit(counter: Page, app: Service, live: LiveServer, make: Factory) -> None:
+    collar = make.officer()
+    scan(counter, collar)
+    expect_answer(counter, "info", f"Officer {collar}")
+
+    counter.context.clear_cookies()
+    open_counter(counter, app, live)
+
+    expect(counter.locator("#counter-officer")).to_have_text("Nobody yet.")
+
+
+@refusals
+def test_a_scan_that_met_the_lock_is_done_after_the_badge(counter: Page, app: Service, make: Factory) -> None:
+    serial, _ = make.issued()
+    badge = badge_of(app, new_account(app, Role.STORE))
+    counter.evaluate(
+        """fetch("/counter/lock", {method: "POST",
+           headers: {"X-CSRFToken": document.querySelector("meta[name=csrf-token]").content}})"""
+    )
+
+    scan(counter, serial)
+    expect(counter.locator("#counter-locked")).to_be_visible()
+    scan(counter, badge)
+
+    expect_answer(counter, "good", "Returned", serial)
+    assert holder(app, serial) is None
