@@ -17,6 +17,8 @@ from fleet.custody import holdings
 from fleet.custody import service as custody
 from fleet.custody.holdings import Attention
 from fleet.custody.models import Allocation, Condition, IssueKind
+from fleet.demonstration import force
+from fleet.demonstration import parts as every_part
 from fleet.people.models import Person
 from fleet.settings import Policy
 from fleet.sites.models import Dock
@@ -35,7 +37,7 @@ def load(app: Service, now: datetime = NOW) -> list[str]:
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Be the version that had these parts."""
-    parts = {name: demonstration._PARTS[name] for name in names}
+    parts = {name: every_part._PARTS[name] for name in names}
     monkeypatch.setattr(demonstration, "_PARTS", parts)
 
 
@@ -158,13 +160,13 @@ def test_a_register_in_use_gets_the_new_part_and_keeps_what_its_user_did(
     make = Factory(empty.database)
     own, collar = make.issued(make.camera(serial="OWN"), make.officer(collar="MINE"))
     # Cameras and an officer that the new part would otherwise take: one out, one changed, one quarantined.
-    free = demonstration._serial("X81", 1_250), demonstration._serial("X81", 1_252), demonstration._serial("X81", 1_253)
+    free = force.serial_of("X81", 1_250), force.serial_of("X81", 1_252), force.serial_of("X81", 1_253)
     with empty.database.transaction() as session:
         lent = custody.Issue(free[0], "20000", IssueKind.POOL)
         custody.issue(session, make.actor, lent, policy=Policy(), now=NOW)
         cameras.revise(session, make.actor, free[1], {"asset_tag": "TAG-OF-MINE"}, at_version=None, now=NOW)
         custody.move(session, make.actor, free[2], Custody.QUARANTINED, now=NOW)
-        reported = demonstration._serial("X81", 0)
+        reported = force.serial_of("X81", 0)
         custody.take_report(session, make.actor, reported, {"battery_percent": 7}, policy=Policy(), now=NOW)
     mine = sa.select(*Camera.__table__.columns).where(Camera.serial.in_([own, *free])).order_by(Camera.serial)
     before = ask(empty, mine)
@@ -202,7 +204,7 @@ def test_a_loan_that_a_rule_refuses_is_left_out(empty: Service, monkeypatch: pyt
         load(empty)
     # Without a site that has its docks, no camera of its is lent (rule 3).
     with empty.database.engine.begin() as connection:
-        docks = [demonstration._dock(number) for number in range(1_250 // 6, 1_617 // 6)]
+        docks = [force._dock(number) for number in range(1_250 // 6, 1_617 // 6)]
         candidate = sa.text("SELECT id FROM site WHERE code = 'COP'")
         site = connection.scalar(candidate)
         connection.execute(sa.update(Dock).where(Dock.serial.in_(docks)).values(site_id=site))
@@ -213,17 +215,17 @@ def test_a_loan_that_a_rule_refuses_is_left_out(empty: Service, monkeypatch: pyt
     assert figures(empty, Camera.use)[Use.POOL,] == 60
 
 
-Rows = Callable[[date], Iterator[demonstration.Row]]
+Rows = Callable[[date], Iterator[force.Row]]
 
 
 @pytest.mark.parametrize(
     ("rows", "names"),
     [
-        (demonstration.sites, ["code", "name"]),
-        (demonstration.docks, ["serial"]),
-        (demonstration.people, ["collar"]),
-        (demonstration.cameras, ["serial", "asset_tag"]),
-        (demonstration.tasers, ["serial", "sppm"]),
+        (force.sites, ["code", "name"]),
+        (force.docks, ["serial"]),
+        (force.people, ["collar"]),
+        (force.cameras, ["serial", "asset_tag"]),
+        (force.tasers, ["serial", "sppm"]),
     ],
 )
 def test_every_identifier_is_there_once_and_the_same_on_every_installation(rows: Rows, names: list[str]) -> None:
@@ -239,5 +241,5 @@ def test_the_pool_is_the_same_on_every_installation(empty: Service) -> None:
     load(empty)
 
     pool = ask(empty, sa.select(Camera.serial).where(Camera.use == Use.POOL).order_by(Camera.serial))
-    in_stock = [number for number in range(1_250, 1_617) if demonstration._unissued(number) == "in_stock"]
-    assert [serial for (serial,) in pool] == sorted(demonstration._serial("X81", number) for number in in_stock[:60])
+    in_stock = [number for number in range(1_250, 1_617) if force._unissued(number) == "in_stock"]
+    assert [serial for (serial,) in pool] == sorted(force.serial_of("X81", number) for number in in_stock[:60])
