@@ -37,8 +37,8 @@ def load(app: Service, now: datetime = NOW) -> list[str]:
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Be the version that had these parts."""
-    parts = {name: every_part._PARTS[name] for name in names}
-    monkeypatch.setattr(demonstration, "_PARTS", parts)
+    kept = {name: every_part._PARTS[name] for name in names}
+    monkeypatch.setattr(every_part, "_PARTS", kept)
 
 
 def ask(app: Service, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
