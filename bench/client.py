@@ -86,8 +86,10 @@ class Load:
     latencies: list[float]
 
 
-def load(port: int, queues: Sequence[Sequence[Request]], expected: int | tuple[int, ...]) -> Load:
-    """Send each queue over a connection of its own, all at once.
+def load(
+    port: int, queues: Sequence[Sequence[Request]], expected: int | tuple[int, ...], *, pause_s: float = 0.0
+) -> Load:
+    """Send each queue over a connection of its own, all at once, with ``pause_s`` before each request.
 
     Raises:
         RuntimeError: an answer had another status than ``expected``; then nothing was measured.
@@ -101,6 +103,8 @@ def load(port: int, queues: Sequence[Sequence[Request]], expected: int | tuple[i
         connection = Connection(port)
         barrier.wait()
         for wanted in queues[number]:
+            if pause_s:
+                time.sleep(pause_s)
             began = time.perf_counter()
             status, body = connection.send(wanted)
             latencies[number].append(time.perf_counter() - began)

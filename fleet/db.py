@@ -142,7 +142,7 @@ class Prepared:
     an enum as its word, JSON in psycopg's wrapper.
     """
 
-    def __init__(self, statement: AnySelect | sa.Insert | sa.Update) -> None:
+    def __init__(self, statement: AnySelect | sa.CompoundSelect[*tuple[Any, ...]] | sa.Insert | sa.Update) -> None:
         compiled = statement.compile(dialect=_DIALECT)
         self._sql = str(compiled)
         # A literal in the statement is a parameter too, whose value is known.

@@ -57,12 +57,17 @@ class FleetGate:
             return NOBODY
         if signed_in.is_locked and access not in _WHILE_LOCKED:
             raise CounterLocked("This browser is a locked counter. Scan a badge at the counter, or sign in again.")
-        if not signed_in.is_locked and signed_in.acted_at is not None and now - signed_in.acted_at > _NOTED_EVERY:
-            # Whoever looks something up on another page has not left the counter alone.
-            note_act(session, signed_in.session_id, now)
+        if not signed_in.is_locked and signed_in.acted_at is not None:
+            self._note(session, signed_in.session_id, signed_in.acted_at, now)
         if signed_in.must_change and access != PUBLIC and Permission(access) not in _BEFORE_OWN_PASSWORD:
             raise MustChangePassword("Choose a password of your own first.")
         return signed_in.actor
+
+    def _note(self, session: Session, session_id: int, acted_at: datetime, now: datetime) -> None:
+        """Whoever scans, or looks something up on another page, has not left the counter alone."""
+        idle = service().fleet_settings.policy.counter_idle
+        if now - acted_at > min(_NOTED_EVERY, idle / 4):
+            note_act(session, session_id, now)
 
     def _browser(self, session: Session, now: datetime) -> SignedIn | None:
         token = cookie.get(COOKIE_TOKEN)

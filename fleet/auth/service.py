@@ -44,6 +44,28 @@ def open_session(session: Session, account_id: int, *, lasts: timedelta, now: da
     return token
 
 
+_BROWSER = Prepared(
+    sa.select(
+        WebSession.id,
+        WebSession.token_hash,
+        WebSession.badge_only,
+        WebSession.acted_at,
+        WebSession.locked_at,
+        Account.name,
+        Account.role,
+        Account.collar,
+        Account.one_time_until,
+    )
+    .join(Account, Account.id == WebSession.account_id)
+    .where(
+        WebSession.token_hash == sa.bindparam("hashed"),
+        WebSession.expires_at > sa.bindparam("now"),
+        Account.locked_at.is_(None),
+        Account.closed_at.is_(None),
+    )
+)
+
+
 def recognise_browser(session: Session, token: str, now: datetime, *, idle: timedelta = timedelta.max) -> SignedIn:
     """Whose browser this is; a counter that was left alone for longer than ``idle`` is locked.
 
@@ -51,33 +73,15 @@ def recognise_browser(session: Session, token: str, now: datetime, *, idle: time
         Unauthenticated: the session is unknown or over, or its account was locked or closed.
     """
     hashed = secret.digest(token)
-    row = session.execute(
-        sa.select(
-            WebSession.id,
-            WebSession.token_hash,
-            WebSession.badge_only,
-            WebSession.acted_at,
-            WebSession.locked_at,
-            Account.name,
-            Account.role,
-            Account.collar,
-            Account.one_time_until,
-        )
-        .join(Account, Account.id == WebSession.account_id)
-        .where(
-            WebSession.token_hash == hashed,
-            WebSession.expires_at > now,
-            Account.locked_at.is_(None),
-            Account.closed_at.is_(None),
-        )
-    ).one_or_none()
-    if row is None or not hmac.compare_digest(row.token_hash, hashed):
+    row = _BROWSER.one(session, hashed=hashed, now=now)
+    if row is None or not hmac.compare_digest(row["token_hash"], hashed):
         raise Unauthenticated("Your session is over. Sign in again.")
-    actor = account_actor(row.name, row.role, row.collar, badge_only=row.badge_only)
+    actor = account_actor(row["name"], Role(row["role"]), row["collar"], badge_only=row["badge_only"])
     # A badge says nothing of the password, and may not choose one.
-    must_change = row.one_time_until is not None and not row.badge_only
-    is_left = row.acted_at is not None and now - row.acted_at > idle
-    return SignedIn(actor, row.id, must_change, row.acted_at, is_locked=is_left or row.locked_at is not None)
+    must_change = row["one_time_until"] is not None and not row["badge_only"]
+    acted_at = row["acted_at"]
+    is_left = acted_at is not None and now - acted_at > idle
+    return SignedIn(actor, row["id"], must_change, acted_at, is_locked=is_left or row["locked_at"] is not None)
 
 
 _TOKEN = Prepared(

@@ -20,7 +20,7 @@ from fleet.cameras.states import Custody, Use
 from fleet.custody import holdings, records, service, undo
 from fleet.custody.models import Condition, IssueKind
 from fleet.custody.records import AllocationNow, CameraNow
-from fleet.db import AnySelect
+from fleet.db import AnySelect, Prepared
 from fleet.errors import Conflict, NotFound
 from fleet.identifiers import canonical
 from fleet.people import service as people
@@ -157,8 +157,7 @@ class Counter:
 
     def _resolve(self, wanted: str) -> tuple[str, str]:
         """What in the register the scan names: its kind and its own identifier."""
-        rows = self._session.execute(_RESOLVE, {"wanted": wanted}).all()
-        found = {(row.kind, row.identifier) for row in rows}
+        found = {(row["kind"], row["identifier"]) for row in _RESOLVE.all(self._session, wanted=wanted)}
         if not found:
             raise NotFound(f"Nothing in the register is called {wanted}.", found={"scan": wanted}, mend="store")
         if len(found) > 1:
@@ -299,10 +298,12 @@ def _named(kind: str, key: Any, identifier: Any) -> AnySelect:
     return sa.select(sa.literal(kind).label("kind"), identifier.label("identifier")).where(key == _WANTED)
 
 
-_RESOLVE = sa.union_all(
-    _named("camera", Camera.serial, Camera.serial),
-    _named("camera", Camera.asset_tag, Camera.serial),
-    _named("officer", Person.collar, Person.collar),
-    _named("dock", Dock.serial, Dock.serial),
-    _named("taser", Taser.serial, Taser.serial),
+_RESOLVE = Prepared(
+    sa.union_all(
+        _named("camera", Camera.serial, Camera.serial),
+        _named("camera", Camera.asset_tag, Camera.serial),
+        _named("officer", Person.collar, Person.collar),
+        _named("dock", Dock.serial, Dock.serial),
+        _named("taser", Taser.serial, Taser.serial),
+    )
 )

@@ -12,8 +12,8 @@ from fleet.audit import Event
 from fleet.audit.models import AuditEntry
 from fleet.cameras.models import Camera, CameraReport
 from fleet.cameras.service import CAMERAS
-from fleet.cameras.states import Custody
-from fleet.custody.models import Allocation
+from fleet.cameras.states import Custody, Model
+from fleet.custody.models import Allocation, IssueKind
 from fleet.db import Prepared, begins, has_word_like, row_dict
 from fleet.paging import Page, Paging, capped_count
 from fleet.people.models import Person
@@ -226,18 +226,21 @@ def history(session: Session, serial: str, paging: Paging) -> Page:
     return paging.newest_first(session, statement, AuditEntry.id)
 
 
-def kit(session: Session, collar: str) -> list[dict[str, Any]]:
-    """The cameras an officer has now.
-
-    Raises:
-        NotFound
-    """
-    officer = PEOPLE.get(session, collar)
-    held = sa.select(
+_KIT = Prepared(
+    sa.select(
         Camera.serial, Camera.model, Allocation.kind, Allocation.issued_at, Allocation.due_back, Allocation.active
-    ).join(Camera, Camera.id == Allocation.camera_id)
-    held = held.where(Allocation.person_id == officer.id, Allocation.returned_at.is_(None))
-    return [row_dict(row) for row in session.execute(held.order_by(Allocation.issued_at))]
+    )
+    .join(Camera, Camera.id == Allocation.camera_id)
+    .join(Person, Person.id == Allocation.person_id)
+    .where(Person.collar == sa.bindparam("collar"), Allocation.returned_at.is_(None))
+    .order_by(Allocation.issued_at)
+)
+
+
+def kit(session: Session, collar: str) -> list[dict[str, Any]]:
+    """The cameras an officer has now."""
+    rows = _KIT.all(session, collar=collar)
+    return [row | {"model": Model(row["model"]), "kind": IssueKind(row["kind"])} for row in rows]
 
 
 def held_before(session: Session, collar: str, paging: Paging) -> Page:

@@ -116,7 +116,6 @@ def scan() -> dict[str, Any]:
         raise CounterLocked("This counter is locked. Scan your badge.", mend="a clerk, by scanning a badge")
     session, actor = caller()
     now = utc_now()
-    auth.note_act(session, g.signed_in.session_id, now)
     at_counter = Counter(session, actor, policy=service().fleet_settings.policy, now=now)
     return _answered(at_counter.scan(text, asked["state"], repeated=asked["repeated"], answers=asked["answers"]))
 
