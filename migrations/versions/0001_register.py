@@ -73,10 +73,12 @@ CREATE TRIGGER allocation_parties_are_kept BEFORE UPDATE ON allocation
     ) EXECUTE FUNCTION keep_closed_allocation();
 CREATE FUNCTION keep_log() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'the log is only appended to';
+    RAISE EXCEPTION '% is only appended to', TG_TABLE_NAME;
 END
 $$;
 CREATE TRIGGER log_is_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_log();
+CREATE TRIGGER allocations_are_kept BEFORE TRUNCATE ON allocation
     FOR EACH STATEMENT EXECUTE FUNCTION keep_log();
 """
 
