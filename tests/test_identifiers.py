@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.custody.counter import Command, Mode
+from fleet.counter.scans import Command, Mode
 from fleet.identifiers import BADGE_PREFIX, COMMAND_WORDS, assigned, canonical
 
 

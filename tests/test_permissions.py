@@ -28,6 +28,13 @@ camera.edit        x  .  x  .  .  .  .  x  .  .
 camera.issue       x  .  .  .  x  .  .  x  .  .
 camera.return      x  .  .  .  x  .  .  x  .  .
 custody.override   .  .  .  .  x  .  .  x  .  .
+camera.hold        .  .  .  .  x  .  .  x  .  .
+camera.retire      x  .  .  .  x  .  .  x  .  .
+camera.dispose     .  .  .  .  x  .  .  x  .  .
+loss.assess        .  .  .  .  x  .  .  x  .  .
+exception.edit     .  .  .  .  x  .  .  x  .  .
+stock.manage       x  .  .  .  x  .  .  x  .  .
+terms.edit         .  .  .  .  x  .  .  x  .  .
 counter.use        x  .  .  .  x  .  .  x  .  .
 person.view        x  x  x  x  x  x  .  x  .  .
 person.edit        x  .  .  .  x  .  .  x  .  .
@@ -41,6 +48,8 @@ own-kit.view       x  x  x  x  x  x  x  x  .  .
 own-account        x  x  x  x  x  x  x  x  .  .
 front-page         x  x  x  x  x  x  x  x  .  .
 audit.view         .  .  .  .  x  x  .  x  .  .
+job.view           .  .  x  .  .  x  .  x  .  .
+webhook.manage     .  .  x  .  .  .  .  x  .  .
 register.record    .  .  .  .  .  .  .  x  .  .
 account.manage     .  .  .  .  .  .  .  x  .  .
 token.manage       .  .  .  .  .  .  .  x  .  .

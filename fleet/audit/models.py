@@ -33,3 +33,15 @@ class AuditEntry(Base):
     subject_key: Mapped[str] = mapped_column(sa.Text)
     officer: Mapped[str | None] = mapped_column(sa.Text)
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class AuditSeal(Base):
+    """An entry's place in the Merkle log: ``position`` counts from 0 without gaps.
+
+    Written by the sealing job alone, after the entry was committed, so that writers never wait for one another.
+    """
+
+    __tablename__ = "audit_seal"
+
+    position: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    entry_id: Mapped[int] = mapped_column(sa.ForeignKey("audit_entry.id"), unique=True)

@@ -13,6 +13,13 @@ class Permission(StrEnum):
     CAMERA_ISSUE = "camera.issue"
     CAMERA_RETURN = "camera.return"
     CUSTODY_OVERRIDE = "custody.override"
+    CAMERA_HOLD = "camera.hold"
+    CAMERA_RETIRE = "camera.retire"
+    CAMERA_DISPOSE = "camera.dispose"
+    LOSS_ASSESS = "loss.assess"
+    EXCEPTION_EDIT = "exception.edit"
+    STOCK_MANAGE = "stock.manage"
+    TERMS_EDIT = "terms.edit"
     COUNTER_USE = "counter.use"
     PERSON_VIEW = "person.view"
     PERSON_EDIT = "person.edit"
@@ -26,6 +33,8 @@ class Permission(StrEnum):
     OWN_ACCOUNT = "own-account"
     FRONT_PAGE = "front-page"
     AUDIT_VIEW = "audit.view"
+    JOB_VIEW = "job.view"
+    WEBHOOK_MANAGE = "webhook.manage"
     REGISTER_RECORD = "register.record"
     ACCOUNT_MANAGE = "account.manage"
     TOKEN_MANAGE = "token.manage"  # noqa: S105 - a permission's name
@@ -34,17 +43,30 @@ class Permission(StrEnum):
 _LOOK = frozenset({Permission.CAMERA_VIEW, Permission.PERSON_VIEW, Permission.SITE_VIEW, Permission.TASER_VIEW})
 _SELF = frozenset({Permission.OWN_KIT_VIEW, Permission.OWN_ACCOUNT, Permission.FRONT_PAGE})
 _COUNTER = frozenset({Permission.COUNTER_USE, Permission.CAMERA_ISSUE, Permission.CAMERA_RETURN})
+_STORE = _COUNTER | {Permission.STOCK_MANAGE, Permission.CAMERA_RETIRE, Permission.PERSON_EDIT}
+# What a store may not decide about its own stock.
+_SUPERVISION = frozenset(
+    {
+        Permission.CAMERA_HOLD,
+        Permission.CAMERA_DISPOSE,
+        Permission.LOSS_ASSESS,
+        Permission.EXCEPTION_EDIT,
+        Permission.TERMS_EDIT,
+        Permission.CUSTODY_OVERRIDE,
+        Permission.TRAINING_EDIT,
+        Permission.AUDIT_VIEW,
+    }
+)
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.STORE: _LOOK | _SELF | _COUNTER | {Permission.CAMERA_EDIT, Permission.PERSON_EDIT},
+    Role.STORE: _LOOK | _SELF | _STORE | {Permission.CAMERA_EDIT},
     Role.ARMOURER: _LOOK | _SELF | {Permission.TASER_EDIT},
-    Role.IT: _LOOK | _SELF | {Permission.CAMERA_EDIT, Permission.DOCK_EDIT},
-    Role.ESTATES: _LOOK | _SELF | {Permission.SITE_EDIT, Permission.DOCK_EDIT},
-    Role.SUPERVISOR: _LOOK
+    Role.IT: _LOOK
     | _SELF
-    | _COUNTER
-    | {Permission.CUSTODY_OVERRIDE, Permission.AUDIT_VIEW, Permission.PERSON_EDIT, Permission.TRAINING_EDIT},
-    Role.AUDITOR: _LOOK | _SELF | {Permission.AUDIT_VIEW},
+    | {Permission.CAMERA_EDIT, Permission.DOCK_EDIT, Permission.JOB_VIEW, Permission.WEBHOOK_MANAGE},
+    Role.ESTATES: _LOOK | _SELF | {Permission.SITE_EDIT, Permission.DOCK_EDIT},
+    Role.SUPERVISOR: _LOOK | _SELF | _STORE | _SUPERVISION,
+    Role.AUDITOR: _LOOK | _SELF | {Permission.AUDIT_VIEW, Permission.JOB_VIEW},
     Role.OFFICER: _SELF,
     Role.ADMIN: frozenset(Permission),
     Role.DOCK: frozenset(),

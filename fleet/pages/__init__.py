@@ -16,12 +16,13 @@ from fleet.pages import (
     problem_kinds,
     sign_in,
     sites,
+    stores,
     tasers,
 )
 from fleet.web import Service
 
 _MODULES = (
-    front, counter, commands, cameras, people, sites, tasers, audit, accounts, sign_in, me, problem_kinds
+    front, counter, commands, stores, cameras, people, sites, tasers, audit, accounts, sign_in, me, problem_kinds
 )  # fmt: skip
 _BLUEPRINTS = [module.pages for module in _MODULES]
 

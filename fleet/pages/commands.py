@@ -5,7 +5,7 @@ from enum import StrEnum
 from flask import Blueprint, render_template
 
 from fleet.auth.permissions import Permission
-from fleet.custody.counter import Command, Mode
+from fleet.counter.scans import Command, Mode
 from fleet.pages.barcodes import LARGE_MM, code_128
 from fleet.web import allow
 

@@ -10,7 +10,7 @@ from fleet.api import Identifier, Instant, Schema, Word, json_of
 from fleet.auth import service as auth
 from fleet.auth.permissions import Permission
 from fleet.clock import utc_now
-from fleet.custody.counter import Act, Answer, Counter, LastAct, Mode, State, Tone, bare
+from fleet.counter.scans import Act, Answer, Counter, LastAct, Mode, State, Tone, bare
 from fleet.errors import CounterLocked, Invalid
 from fleet.identifiers import BADGE_PREFIX
 from fleet.web import allow, caller, service

@@ -24,6 +24,7 @@ class Section:
 
 SECTIONS = (
     Section("Counter", "/counter", Permission.COUNTER_USE),
+    Section("Stores", "/stores", Permission.STOCK_MANAGE),
     Section("Cameras", "/cameras", Permission.CAMERA_VIEW),
     Section("Officers", "/people", Permission.PERSON_VIEW),
     Section("Sites", "/sites", Permission.SITE_VIEW),

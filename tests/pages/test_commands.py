@@ -5,7 +5,7 @@ import re
 import pytest
 
 from fleet.actors import Role
-from fleet.custody.counter import Command, Mode
+from fleet.counter.scans import Command, Mode
 from fleet.pages.barcodes import LARGE_MM, code_128
 from fleet.pages.commands import SAYS
 from fleet.web import Service
