@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from fleet import cli, embedded, health, pages, problems
 from fleet.api import PREFIX, description
+from fleet.audit.identity import kept_key
 from fleet.audit.views import audit
 from fleet.custody.views import cameras
 from fleet.db import Database
@@ -47,7 +48,15 @@ def _with_database(settings: Settings) -> Settings:
     if settings.database_url is not None:
         return settings
     urls = embedded.hold(settings.var)
-    return dataclasses.replace(settings, database_url=urls.application, owner_database_url=urls.owner)
+    return dataclasses.replace(
+        settings,
+        database_url=urls.application,
+        owner_database_url=urls.owner,
+        sealer_database_url=urls.owner,
+        log_key=settings.log_key
+        or kept_key(settings.log_origin, kept_secret(settings.var / "secrets" / "log-key", length=32)),
+        checkpoints_url=settings.checkpoints_url or (settings.var / "checkpoints").as_uri(),
+    )
 
 
 def _configure(app: Service, settings: Settings) -> None:

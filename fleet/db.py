@@ -22,6 +22,8 @@ AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
 # The group role that holds the application's rights; the login role in FLEET_DATABASE_URL is a member of it.
 APPLICATION_ROLE = "fleet_application"
+# That of the job that seals the log; the login role in FLEET_SEALER_DATABASE_URL is a member of it.
+SEALER_ROLE = "fleet_sealer"
 
 # A web request is answered within 30 s or given up; no statement may outlive it, nor any lock its holder's network.
 _SESSION_OPTIONS = " ".join(

@@ -2,11 +2,15 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Self, TypeVar
+
+from fsspec.registry import known_implementations
+
+from tlog.note import Signer, Verifier
 
 T = TypeVar("T")
 
@@ -40,13 +44,19 @@ class Settings:
     """The service's settings.
 
     ``database_url`` is None for the embedded PostgreSQL under ``var``. ``owner_database_url`` is the role that
-    migrates; the application's role cannot change or delete log entries.
+    migrates; the application's role cannot change or delete log entries; ``sealer_database_url`` is the role that
+    seals the log. ``log_key`` signs its checkpoints, which are pushed to ``checkpoints_url``, any that fsspec knows.
     """
 
     var: Path
     secret_key: str
     database_url: str | None = None
     owner_database_url: str | None = None
+    sealer_database_url: str | None = None
+    log_origin: str = "camera-fleet"
+    log_key: str = field(default="", repr=False)
+    log_older_keys: tuple[str, ...] = ()
+    checkpoints_url: str | None = None
     demonstration: bool = True
     secure_cookies: bool = False
     trusted_proxies: int = 0
@@ -73,11 +83,17 @@ class Settings:
             counter_idle=reader.read("FLEET_COUNTER_IDLE_S", _seconds(5, 86_400), Policy.counter_idle),
         )
         database_url = reader.read("FLEET_DATABASE_URL", _postgresql_url, None)
+        owner_url = reader.read("FLEET_OWNER_DATABASE_URL", _postgresql_url, database_url)
         settings = cls(
             var=var,
             secret_key=reader.read("FLEET_SECRET_KEY", _long_secret, ""),
             database_url=database_url,
-            owner_database_url=reader.read("FLEET_OWNER_DATABASE_URL", _postgresql_url, database_url),
+            owner_database_url=owner_url,
+            sealer_database_url=reader.read("FLEET_SEALER_DATABASE_URL", _postgresql_url, owner_url),
+            log_origin=reader.read("FLEET_LOG_ORIGIN", _log_name, cls.log_origin),
+            log_key=reader.read("FLEET_LOG_KEY", _log_key, ""),
+            log_older_keys=reader.read("FLEET_LOG_OLDER_KEYS", _verification_keys, ()),
+            checkpoints_url=reader.read("FLEET_CHECKPOINTS_URL", _place, None),
             demonstration=reader.read("FLEET_DEMO", _switch, cls.demonstration),
             secure_cookies=reader.read("FLEET_SECURE_COOKIES", _switch, cls.secure_cookies),
             trusted_proxies=reader.read("FLEET_TRUSTED_PROXIES", _whole(0, 5), cls.trusted_proxies),
@@ -143,6 +159,30 @@ def _long_secret(text: str) -> str:
     least = 32
     if len(text) < least:
         raise ValueError(f"must have at least {least} characters")
+    return text
+
+
+def _log_name(text: str) -> str:
+    if "+" in text or not text.isprintable() or any(character.isspace() for character in text):
+        raise ValueError("must have no blank and no plus sign")
+    return text
+
+
+def _log_key(text: str) -> str:
+    return Signer.parse(text).secret()
+
+
+def _verification_keys(text: str) -> tuple[str, ...]:
+    return tuple(str(Verifier.parse(key)) for key in text.replace(",", " ").split())
+
+
+def _place(text: str) -> str:
+    """A folder or a URL of a kind that fsspec knows; a folder is made absolute."""
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        return Path(text).absolute().as_uri()
+    if scheme not in known_implementations and scheme != "local":
+        raise ValueError(f"no kind of place is called {scheme!r}")
     return text
 
 

@@ -26,10 +26,12 @@ from fleet.settings import Settings
 from fleet.web import Service
 from tests.factories import Factory
 from tests.live import LiveServer
+from tlog.note import Signer
 
 TESTER = command_line("tests")
 # One for all services over the shared register, so that a cookie made here is known to the live server too.
 SECRET_KEY = secrets.token_urlsafe(48)
+LOG_KEY = Signer.new("tests").secret()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,7 +65,7 @@ def settings_for(databases: embedded.Databases, var: Path, **more: Any) -> Setti
         secret_key=SECRET_KEY,
         database_url=databases.application,
         owner_database_url=databases.owner,
-        **more,
+        **{"sealer_database_url": databases.owner, "log_key": LOG_KEY, "checkpoints_url": None, **more},
     )
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from fleet.settings import Policy, PoolReadiness, Settings, SettingsError, kept_secret
+from tlog.note import Signer
 
 SECRET = "s" * 32
+LOG_KEY = Signer("force", b"k" * 32).secret()
+OLDER_KEYS = [str(Signer("force", seed * 32).verifier) for seed in (b"a", b"b")]
 BAD = {
     "FLEET_POOL_READINESS": ["soon", "AT-ONCE"],
     "FLEET_MINIMUM_CHARGE_PERCENT": ["-1", "101", "80%", "8.5", "²"],
@@ -17,6 +20,11 @@ BAD = {
     "FLEET_COUNTER_IDLE_S": ["4", "86401"],
     "FLEET_DATABASE_URL": ["mysql://x", "localhost", "postgresql:/x"],
     "FLEET_OWNER_DATABASE_URL": ["sqlite://"],
+    "FLEET_SEALER_DATABASE_URL": ["sqlite://"],
+    "FLEET_LOG_ORIGIN": ["two words", "a+b"],
+    "FLEET_LOG_KEY": ["hunter2", LOG_KEY[:-4], LOG_KEY.replace("force", "farce")],
+    "FLEET_LOG_OLDER_KEYS": ["force", LOG_KEY],
+    "FLEET_CHECKPOINTS_URL": ["nonesuch://bucket"],
     "FLEET_SECRET_KEY": ["short", "s" * 31],
     "FLEET_DEMO": ["yes", "true", "2"],
     "FLEET_SECURE_COOKIES": ["on"],
@@ -70,6 +78,11 @@ def test_every_good_setting_is_read(tmp_path: Path) -> None:
             "FLEET_SECRET_KEY": SECRET,
             "FLEET_DATABASE_URL": "postgres://app@host/fleet",
             "FLEET_OWNER_DATABASE_URL": "postgresql://owner@host/fleet",
+            "FLEET_SEALER_DATABASE_URL": "postgresql://sealer@host/fleet",
+            "FLEET_LOG_ORIGIN": "fleet.example/log",
+            "FLEET_LOG_KEY": LOG_KEY,
+            "FLEET_LOG_OLDER_KEYS": ", ".join(OLDER_KEYS),
+            "FLEET_CHECKPOINTS_URL": "s3://bucket/log",
             "FLEET_DEMO": "0",
             "FLEET_SECURE_COOKIES": "1",
             "FLEET_TRUSTED_PROXIES": "2",
@@ -88,6 +101,11 @@ def test_every_good_setting_is_read(tmp_path: Path) -> None:
         secret_key=SECRET,
         database_url="postgresql+psycopg://app@host/fleet",
         owner_database_url="postgresql+psycopg://owner@host/fleet",
+        sealer_database_url="postgresql+psycopg://sealer@host/fleet",
+        log_origin="fleet.example/log",
+        log_key=LOG_KEY,
+        log_older_keys=tuple(OLDER_KEYS),
+        checkpoints_url="s3://bucket/log",
         demonstration=False,
         secure_cookies=True,
         trusted_proxies=2,
@@ -106,12 +124,31 @@ def test_every_good_setting_is_read(tmp_path: Path) -> None:
 def test_one_database_role_may_do_both() -> None:
     settings = Settings.from_env({"FLEET_DATABASE_URL": "postgresql://both@host/fleet"})
 
-    assert settings.owner_database_url == settings.database_url
+    assert settings.owner_database_url == settings.sealer_database_url == settings.database_url
+
+
+def test_the_owner_seals_unless_there_is_a_sealer() -> None:
+    settings = Settings.from_env(
+        {
+            "FLEET_DATABASE_URL": "postgresql://app@host/fleet",
+            "FLEET_OWNER_DATABASE_URL": "postgresql://owner@host/fleet",
+        }
+    )
+
+    assert settings.sealer_database_url == settings.owner_database_url
+
+
+def test_a_place_without_a_scheme_is_a_folder() -> None:
+    settings = Settings.from_env({"FLEET_CHECKPOINTS_URL": "kept/notes"})
+
+    assert settings.checkpoints_url == Path("kept/notes").absolute().as_uri()
 
 
 def test_what_is_refused_shows_no_secret() -> None:
     with pytest.raises(SettingsError) as refusal:
-        Settings.from_env({"FLEET_SECRET_KEY": "hunter2", "FLEET_DATABASE_URL": "mysql://u:hunter3@h/d"})
+        Settings.from_env(
+            {"FLEET_SECRET_KEY": "hunter2", "FLEET_LOG_KEY": "hunter4", "FLEET_DATABASE_URL": "mysql://u:hunter3@h/d"}
+        )
 
     assert "hunter" not in str(refusal.value)
 

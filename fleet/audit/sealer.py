@@ -1,0 +1,89 @@
+"""The two jobs that keep the log proven: ``seal_everything``, then ``push`` what was signed to the place outside.
+
+Each opens its own short transactions, in the role that may write what proves the log. Killed anywhere and run again,
+they go on where they were; run twice at once, one of them finds nothing to do.
+"""
+
+from datetime import datetime
+from functools import cache
+from typing import Final
+
+import sqlalchemy as sa
+
+from fleet.audit.identity import identity_of
+from fleet.audit.outside import Outside
+from fleet.audit.sealing import Sealed, seal
+from fleet.db import SEALER_ROLE, Database, Prepared
+from fleet.errors import Unavailable
+from fleet.settings import Settings
+
+# What one run seals or pushes at most: the next run goes on, and between them others get their turn.
+_BATCHES: Final = 100
+_PUSHED_AT_ONCE: Final = 200
+
+# The newest first: it covers all that came before it.
+_WAITING = Prepared(
+    sa.select(
+        sa.text(
+            "size, note FROM audit_checkpoint WHERE pushed_at IS NULL ORDER BY size DESC LIMIT CAST(:most AS bigint)"
+        )
+    )
+)
+_PUSHED = Prepared(
+    sa.text("UPDATE audit_checkpoint SET pushed_at = :now, push_problem = NULL WHERE size = :size")  # type: ignore[arg-type]
+)
+_NOT_PUSHED = Prepared(
+    sa.text("UPDATE audit_checkpoint SET push_problem = :problem WHERE size = :size")  # type: ignore[arg-type]
+)
+
+
+@cache
+def sealers_database(url: str) -> Database:
+    """Connections in the sealer's role, made once a process."""
+    return Database(url, role=SEALER_ROLE, pool_size=1)
+
+
+def seal_everything(settings: Settings, *, now: datetime) -> dict[str, int]:
+    """Seal what is committed, in batches of a transaction each, and answer how many entries that were.
+
+    Raises:
+        LogDamaged, Unavailable: as ``sealing.seal``.
+    """
+    database, identity = sealers_database(settings.sealer_database_url or ""), identity_of(settings)
+    count = 0
+    for _ in range(_BATCHES):
+        with database.transaction() as session:
+            done: Sealed | None = seal(session, identity, now=now)
+        if done is None:
+            break
+        count += done.entries
+        if done.is_all:
+            break
+    return {"sealed": count}
+
+
+def push(settings: Settings, *, now: datetime) -> dict[str, int]:
+    """Push checkpoints that have not reached the place outside, and answer how many did.
+
+    Raises:
+        Unavailable: one could not be pushed; the log's page says why, and the next run tries again.
+    """
+    if settings.checkpoints_url is None:
+        raise Unavailable("Checkpoints have no place outside: set FLEET_CHECKPOINTS_URL.")
+    database, outside = sealers_database(settings.sealer_database_url or ""), Outside(settings.checkpoints_url)
+    with database.transaction() as session:
+        waiting = _WAITING.all(session, most=_PUSHED_AT_ONCE)
+    for checkpoint in waiting:
+        _push_one(database, outside, checkpoint["size"], checkpoint["note"], now)
+    return {"pushed": len(waiting)}
+
+
+def _push_one(database: Database, outside: Outside, size: int, note: str, now: datetime) -> None:
+    try:
+        outside.keep(size, note)
+    except Unavailable as error:
+        with database.transaction() as session:
+            _NOT_PUSHED.run(session, size=size, problem=error.detail)
+        raise
+    with database.transaction() as session:
+        _PUSHED.run(session, size=size, now=now)
