@@ -12,6 +12,7 @@ from fleet import cli, embedded, health, pages, problems
 from fleet.api import PREFIX, description
 from fleet.audit.identity import kept_key
 from fleet.audit.views import audit
+from fleet.counter.views import counter
 from fleet.custody.views import cameras
 from fleet.db import Database
 from fleet.gate import FleetGate, security_headers
@@ -84,7 +85,7 @@ def _configure(app: Service, settings: Settings) -> None:
 def _add_api(app: Service) -> None:
     api = description(app)
     protection = CSRFProtect(app)
-    for blueprint in (cameras, people, sites, docks, tasers, audit):
+    for blueprint in (cameras, people, sites, docks, tasers, counter, audit):
         api.register_blueprint(blueprint, url_prefix=PREFIX)
         # The API knows no cookie, so there is nothing to forge.
         protection.exempt(blueprint)

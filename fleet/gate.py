@@ -22,6 +22,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _WHILE_LOCKED = frozenset({PUBLIC, str(Permission.COUNTER_USE)})
 # Often enough for an idle counter, seldom enough not to write at every click.
 _NOTED_EVERY = timedelta(seconds=30)
+# What the counter's page does by itself, whoever has left it alone.
+_UNATTENDED = frozenset({"counter_line.session_now", "counter_line.blocked", "counter_line.act"})
 # What an account may do while its password is one that somebody else chose: choose its own.
 _BEFORE_OWN_PASSWORD = frozenset({Permission.OWN_ACCOUNT})
 
@@ -65,6 +67,8 @@ class FleetGate:
 
     def _note(self, session: Session, session_id: int, acted_at: datetime, now: datetime) -> None:
         """Whoever scans, or looks something up on another page, has not left the counter alone."""
+        if request.endpoint in _UNATTENDED:
+            return
         idle = service().fleet_settings.policy.counter_idle
         if now - acted_at > min(_NOTED_EVERY, idle / 4):
             note_act(session, session_id, now)
@@ -92,21 +96,7 @@ class FleetGate:
 
     def record_refusal(self, session: Session, actor: Actor, error: FleetError) -> None:
         """Log a refusal that is evidence."""
-        evidence = error.evidence
-        if evidence is None:
-            return
-        subject = Subject(evidence.subject_kind), evidence.subject_key
-        audit.record(
-            session,
-            actor,
-            Event(evidence.event),
-            subject,
-            at=utc_now(),
-            officer=evidence.officer,
-            rule=error.rule,
-            detail=error.detail,
-            found=error.found or None,
-        )
+        audit.record_refusal(session, actor, error, at=utc_now())
 
 
 class MustChangePassword(Forbidden):
@@ -124,6 +114,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 # Nothing that the service answers is for a cache, but for what looks the same to everybody.
+_KEPT = frozenset({"static", "counter_shell.asset"})
 _NOT_KEPT = _HEADERS | {"Cache-Control": "no-store"}
 
 
@@ -132,5 +123,5 @@ def security_headers(app: Flask) -> None:
 
     @app.after_request
     def add(response: Response) -> Response:
-        response.headers.extend(_HEADERS if request.endpoint == "static" else _NOT_KEPT)
+        response.headers.extend(_HEADERS if request.endpoint in _KEPT else _NOT_KEPT)
         return response

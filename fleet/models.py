@@ -3,6 +3,7 @@
 from fleet.audit import models as audit
 from fleet.auth import models as auth
 from fleet.cameras import models as cameras
+from fleet.counter import models as counter
 from fleet.custody import models as custody
 from fleet.demonstration import DemonstrationPart
 from fleet.idempotency import IdempotencyKey
@@ -10,4 +11,15 @@ from fleet.people import models as people
 from fleet.sites import models as sites
 from fleet.tasers import models as tasers
 
-__all__ = ["DemonstrationPart", "IdempotencyKey", "audit", "auth", "cameras", "custody", "people", "sites", "tasers"]
+__all__ = [
+    "DemonstrationPart",
+    "IdempotencyKey",
+    "audit",
+    "auth",
+    "cameras",
+    "counter",
+    "custody",
+    "people",
+    "sites",
+    "tasers",
+]

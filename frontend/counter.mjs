@@ -1,35 +1,35 @@
-// The counter: catches every scan, sends them one after another, shows each answer.
+// The counter: catches every scan, has each carried out in order, shows each answer.
 //
-// A scanner is a fast keyboard: it types about a character every 8 ms and ends with Enter. Scans that arrive while one
-// is being handled wait in a queue. Each has an id and, once it was sent, a body of its own, so that one whose answer was
-// lost is sent again, the very same, and carried out once. The queue outlives a reload.
+// A scanner is a fast keyboard: it types about a character every 8 ms and ends with Enter. Each scan has an id, under
+// which the service carries it out once, however often it is sent. What a scan means the service says; without a line
+// the page says it, from the little that it keeps of the register, and the act waits. Other modules of the page put acts
+// of their own into the same queue with `enqueueAct`, and hear `counter:visit-ended` on the document.
+import * as clerks from "./counter-clerks.mjs";
+import * as line from "./counter-line.mjs";
+import * as queue from "./counter-queue.mjs";
+import * as register from "./counter-register.mjs";
+import * as sender from "./counter-sender.mjs";
+import { clearList, clockTime, cover, fill, isLoud, list, part, say, setSound, showExceptions, showState, showText, uncover } from "./counter-view.mjs";
 
 const REPEATED_WITHIN_MS = 5_000;
 const VISIT_ENDS_MS = 60_000;
-const LONGEST_LIST = 200;
-const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000];
-const KEPT = "counter";
 
 const counter = document.getElementById("counter");
-const part = (name) => document.getElementById(`counter-${name}`);
 const box = part("box");
-const csrfToken = document.querySelector("meta[name=csrf-token]").content;
-const idleMs = Number(counter.dataset.idleS) * 1_000;
-const undoMs = Number(counter.dataset.undoS) * 1_000;
 const clerkName = () => part("clerk").textContent;
 const isBadge = (text) => /^\*?CLERK-/i.test(text);
 
-const queue = [];
 let state = {};
-let lastScan = { text: "", at: -Infinity };
 let kit = null;
+let lastScan = { text: "", at: -Infinity };
 let scannedAt = 0;
-let isWorking = false;
 let isLocked = false;
-let hasSound = true;
+let isPersistent = true;
 let idleTimer;
 let undoTimer;
 let visitTimer;
+let tab;
+const lines = new Map();
 
 // ---- Catching scans -------------------------------------------------------------------------------------------------
 
@@ -38,22 +38,36 @@ function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+function newAct(more) {
+  const { clerk = "", token = null } = line.here() ?? {};
+  return { id: newId(), tab, clerk, token, wall: Date.now(), ...line.instant(), ...more };
+}
+
 function enqueue(typed) {
-  const text = typed.trim();
+  const text = typed.replace(/\p{C}/gu, "").trim();
   if (!text) return;
   const at = performance.now();
   const repeated = text.toUpperCase() === lastScan.text && at - lastScan.at < REPEATED_WITHIN_MS;
   lastScan = { text: text.toUpperCase(), at };
-  if (isLocked && !isBadge(text)) return say("bad", "Locked", "Scan your badge first.");
-  // Only who has seen the question can answer it; a label that the scanner read twice has not.
-  const answers = Boolean(state.take_over) && !queue.length && !isWorking;
-  const scan = { id: newId(), text, repeated, answers, shown: isBadge(text) ? "badge" : text };
-  if (isBadge(text) && isLocked) queue.unshift(scan);
-  else queue.push(scan);
   scanned();
-  keep();
+  if (isBadge(text)) {
+    const act = newAct({ text, repeated, answers: false, isBadge: true });
+    if (sender.lineIsUp()) sender.push(act, { first: isLocked });
+    else openHere(text);
+  } else if (isLocked) {
+    say("bad", "Locked", "Scan your badge first.");
+  } else {
+    // Only who has seen the question can answer it; a label that the scanner read twice has not.
+    const act = newAct({ text, repeated, answers: Boolean(state.take_over) && sender.isIdle() });
+    if (sender.mayAsk()) sender.push(act);
+    else decide(act);
+  }
   showWaiting();
-  work();
+}
+
+/** Put an act of another part of this page into the queue: it is carried out once, now or when the line is back. */
+export async function enqueueAct(kind, body) {
+  return sender.hold(newAct({ kind, body }));
 }
 
 part("form").addEventListener("submit", (event) => {
@@ -64,189 +78,131 @@ part("form").addEventListener("submit", (event) => {
 
 // A key that types a character belongs to the box, wherever the focus is: moving the focus while the key goes down
 // lets the browser put the character there. So a scan's Enter finds the box, never a button. A space presses the
-// button it is on, as anybody who works by keyboard expects.
+// button it is on, as anybody who works by keyboard expects. Another part's own fields keep their keys.
 document.addEventListener(
   "keydown",
   (event) => {
     const typesCharacter = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
     if (!typesCharacter || event.target === box || event.isComposing) return;
+    if (event.target.closest?.("[data-counter-keys]")) return;
     if (event.key === " " && event.target !== document.body) return;
     box.focus();
   },
   true,
 );
 
-// ---- Sending them ---------------------------------------------------------------------------------------------------
+// ---- What a scan came to --------------------------------------------------------------------------------------------
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function work() {
-  if (isWorking) return;
-  isWorking = true;
-  while (queue.length && !(isLocked && !isBadge(queue[0].text))) {
-    const scan = queue[0];
-    const outcome = await sent(scan);
-    if (outcome.problem?.status === 423 || outcome.problem?.status === 401) {
-      // The scan waits, unchanged, until somebody unlocks the counter; a new key, since this one's answer is the lock.
-      scan.id = newId();
-      scan.body = undefined;
-    } else {
-      queue.splice(queue.indexOf(scan), 1);
-    }
-    show(scan, outcome);
-    showWaiting();
-  }
-  isWorking = false;
+/** The service answered a scan whose clerk waits. */
+function answered(act, { status, json }) {
+  if (status !== 200) return refused(act, json);
+  if (json.kit || json.state.officer !== state.officer) kit = json.kit;
+  if (json.clerk) part("clerk").textContent = json.clerk;
+  setState(json.state);
+  if (json.tone === "good" && json.camera) register.note(json.camera, state.issued?.includes(json.camera) ? state.officer : null);
+  if (act.isBadge) openedBy(act.text, json.clerk);
+  const due = json.due_back ? `, due back ${clockTime(json.due_back)}` : "";
+  say(json.tone, json.title, json.detail + due);
+  list(json.tone, json.title, json.detail + due);
 }
 
-/** Send a scan until the service has answered it: {answer} or {problem}. */
-async function sent(scan) {
-  scan.body ??= JSON.stringify({ scan: scan.text, repeated: scan.repeated, answers: scan.answers, state });
-  keep();
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      const response = await fetch("/counter/scans", {
-        method: "POST",
-        headers: {
-          Accept: "application/json",
-          "Content-Type": "application/json",
-          "X-CSRFToken": csrfToken,
-          "Idempotency-Key": scan.id,
-        },
-        body: scan.body,
-        redirect: "error",
-      });
-      const isForLater = response.status === 503 || response.status === 502 || response.status === 504;
-      if (!isForLater) return response.ok ? { answer: await response.json() } : { problem: await problemOf(response) };
-    } catch {
-      // The network is gone, or the answer was cut off: the same id makes sending it again harmless.
-    }
-    showWaiting("The service does not answer. What was scanned is kept here and sent again.");
-    await pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
-  }
+function refused(act, problem) {
+  // A refusal is no answer: whoever was asked for one more scan has given another one.
+  setState({ ...state, take_over: null });
+  const rule = problem.rule ? ` (rule ${problem.rule})` : "";
+  const title = problem.status >= 500 ? "Not done" : problem.status === 404 ? "Not known" : "Refused";
+  say("bad", title, `${problem.detail}${rule}`, problem.mend);
+  list("bad", title, `${act.isBadge ? "badge" : act.text}: ${problem.detail}${rule}`);
 }
 
-async function problemOf(response) {
-  try {
-    const problem = await response.json();
-    return { status: response.status, title: problem.title, detail: problem.detail, rule: problem.rule, mend: problem.mend };
-  } catch {
-    return { status: response.status, title: "Refused", detail: `The service answered ${response.status}.` };
-  }
+/** There is no line: what a scan means is decided here, and the act waits. */
+async function decide(scan) {
+  if (scan.isBadge) return openHere(scan.text);
+  const found = register.decide(scan, state);
+  const at = new Date(scan.made_at);
+  // Told only when it is kept; what comes next is decided from this at once.
+  const isKept = found.act ? keepAct(scan, found) : queue.remove(scan);
+  setState(found.state);
+  kit = state.officer ? register.kitOf(state.officer) : null;
+  showState(state, kit);
+  const rule = found.rule ? ` (rule ${found.rule})` : "";
+  const waits = Boolean(found.act);
+  const entry = list(found.tone, found.title, found.detail + rule, { at, waits });
+  if (waits) lines.set(scan.id, { entry, at, found });
+  if (found.act && !(await isKept)) showStorage();
+  say(found.tone, found.title, found.detail + rule + (waits ? ". It waits for the line." : ""));
+  return undefined;
 }
 
-// ---- Showing what happened ------------------------------------------------------------------------------------------
+function keepAct(scan, found) {
+  const { kind, body } = found.act;
+  if (kind === "withdraw") {
+    const undone = sender.waiting().find(({ id }) => id === body.of);
+    if (undone) register.forgetAct(undone);
+    lines.get(body.of)?.entry.classList.add("counter__entry--undone");
+    return sender.withdraw(body.of, { ...scan, kind, body, state: null });
+  }
+  Object.assign(scan, { kind, body, before: register.before({ body }) });
+  scan.state = kind === "scan" && !state.unsure ? state : null;
+  register.noteAct(scan);
+  if (body.camera) found.state.last_act = { waiting: scan.id, kind, camera: body.camera, officer: body.officer };
+  return sender.hold(scan);
+}
 
-function show(scan, { answer, problem }) {
-  if (problem) return showProblem(scan, problem);
-  if (answer.kit || answer.state.officer !== state.officer) kit = answer.kit;
-  state = answer.state;
-  if (answer.clerk) part("clerk").textContent = answer.clerk;
-  if (isLocked) unlock();
-  const due = answer.due_back ? `, due back ${clockTime(answer.due_back)}` : "";
-  say(answer.tone, answer.title, answer.detail + due);
-  list(answer.tone, answer.title, answer.detail + due);
-  showState();
+/** A late act arrived: its line in the list says what became of it. */
+function delivered(act, { outcome, answer, problem, exceptions }) {
+  showExceptions(exceptions);
+  const { entry, at, found } = lines.get(act.id) ?? {};
+  lines.delete(act.id);
+  if (outcome === "done" && state.last_act?.waiting === act.id) setState({ ...state, last_act: answer?.state?.last_act ?? null });
+  const when = at ?? new Date(act.made_at);
+  const isGood = outcome === "done" || outcome === "withdrawn";
+  const tone = isGood ? (answer?.tone ?? "good") : "bad";
+  const title = isGood ? (answer?.title ?? found?.title ?? "Sent") : "Refused afterwards";
+  const detail = answer?.detail ?? problem?.detail ?? "";
+  fill(entry ?? list(tone, title, detail, { at: when }), tone, title, detail, when);
+  if (!entry || !isGood) say(tone, title, detail, problem?.mend);
+  document.dispatchEvent(new CustomEvent("counter:act-delivered", { detail: { id: act.id, kind: act.kind, outcome, answer, problem } }));
+}
+
+function setState(next) {
+  const before = state;
+  state = next;
+  if (before.officer && before.officer !== state.officer) endedVisit(before);
+  showState(state, kit);
   offerUndo();
   keep();
 }
 
-function showProblem(scan, problem) {
-  if (problem.status === 401) return lock("Your session is over. Sign in again to go on.");
-  if (problem.status === 423) return lock("Scan your badge to go on.");
-  // A refusal is no answer: whoever was asked for one more scan has given another one.
-  state = { ...state, take_over: null };
-  const rule = problem.rule ? ` (rule ${problem.rule})` : "";
-  const title = problem.status >= 500 ? "Not done" : problem.status === 404 ? "Not known" : "Refused";
-  say("bad", title, `${problem.detail}${rule}`, problem.mend);
-  list("bad", title, `${scan.shown}: ${problem.detail}${rule}`);
-  keep();
-}
-
-function say(tone, word, detail, mend) {
-  part("answer").className = `counter__answer counter__answer--${tone}`;
-  part("word").textContent = word;
-  part("detail").textContent = detail;
-  part("mend").textContent = mend ? `Who can mend this: ${mend}` : "";
-  part("mend").hidden = !mend;
-  beep(tone);
-}
-
-function list(tone, word, detail) {
-  const entry = document.createElement("li");
-  entry.className = `counter__entry counter__entry--${tone}`;
-  for (const [name, text] of [["time", clockTime(new Date())], ["what", word], ["detail", detail]]) {
-    const span = document.createElement("span");
-    span.className = `counter__entry-${name}`;
-    span.textContent = text;
-    entry.append(span, " ");
-  }
-  part("list").prepend(entry);
-  part("empty").hidden = true;
-  while (part("list").children.length > LONGEST_LIST) part("list").lastChild.remove();
-}
-
-function clockTime(instant) {
-  const date = new Date(instant);
-  const isToday = date.toDateString() === new Date().toDateString();
-  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  return isToday ? time : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`;
-}
-
-function showState() {
-  part("officer").textContent = state.officer ?? "Nobody yet.";
-  part("officer").classList.toggle("counter__officer", Boolean(state.officer));
-  part("kit").replaceChildren(...(state.officer ? (kit ?? []) : []).map(kitItem));
-  const says = [];
-  if (state.mode && state.mode !== "normal") says.push(`Mode: ${state.mode} – scan “normal” to end it`);
-  if (state.dock) says.push(`Docking into ${state.dock}`);
-  part("banner").textContent = says.join(" · ");
-  part("banner").hidden = !says.length;
-}
-
-function kitItem(item) {
-  const entry = document.createElement("li");
-  const late = item.due_back && new Date(item.due_back) < new Date();
-  const due = item.due_back ? `, due back ${clockTime(item.due_back)}${late ? " – overdue" : ""}` : "";
-  entry.textContent = `${item.serial} (${item.kind}${item.active ? "" : ", inactive"})${due}`;
-  return entry;
+/** Other parts of the page hear who left with what. */
+function endedVisit({ officer, issued = [] }) {
+  document.dispatchEvent(new CustomEvent("counter:visit-ended", { detail: { officer, issued, clerk: clerkName() } }));
 }
 
 function showWaiting(why) {
-  const behind = queue.length > 1 ? `${queue.length} scans are waiting.` : "";
-  const text = [why, behind].filter(Boolean).join(" ");
-  part("waiting").textContent = text;
-  part("waiting").hidden = !text;
+  const { length } = sender.waiting();
+  const behind = sender.live.length > 1 ? `${sender.live.length} scans are waiting.` : "";
+  showText("waiting", [why, behind].filter(Boolean).join(" "));
+  const acts = length === 1 ? "1 act waits" : `${length} acts wait`;
+  const known = register.madeAt() ? `What is kept of the register is of ${clockTime(register.madeAt())}.` : "Nothing of the register is kept here: scans are not checked.";
+  let text = "";
+  if (!sender.lineIsUp()) text = `No line to the service. ${length ? `${acts} and will be sent when it is back.` : "Go on scanning: it is kept here and sent when the line is back."} ${known}`;
+  else if (length) text = `${acts} to be sent.`;
+  const stuck = sender.waiting().find(({ isStuck }) => isStuck);
+  if (stuck) text += ` The service cannot take one of them yet: ${stuck.trouble}`;
+  showText("line", text);
+  document.documentElement.dataset.waiting = String(length);
 }
 
-// ---- Sound: a high note for done, two for look here, a low one for refused -------------------------------------------
-
-const NOTES = {
-  good: [[880, 0, 0.09]],
-  info: [[660, 0, 0.05]],
-  caution: [[520, 0, 0.08], [520, 0.13, 0.08]],
-  bad: [[180, 0, 0.35]],
-};
-let sound;
-
-function beep(tone) {
-  if (!hasSound || !window.AudioContext) return;
-  sound ??= new AudioContext();
-  for (const [hertz, after, lasts] of NOTES[tone]) {
-    const note = sound.createOscillator();
-    const loudness = sound.createGain();
-    loudness.gain.value = 0.15;
-    note.frequency.value = hertz;
-    note.connect(loudness).connect(sound.destination);
-    note.start(sound.currentTime + after);
-    note.stop(sound.currentTime + after + lasts);
-  }
+function showStorage() {
+  const own = queue.problem();
+  const text = own || (isPersistent ? "" : "This browser may clear what waits if its disk fills up. An installed or often used page is spared.");
+  part("kept").textContent = text;
+  part("kept").classList.toggle("counter__kept--bad", Boolean(own));
 }
 
 part("sound").addEventListener("click", () => {
-  hasSound = !hasSound;
-  part("sound").textContent = `Sound: ${hasSound ? "on" : "off"}`;
-  part("sound").setAttribute("aria-pressed", String(hasSound));
+  setSound(!isLoud());
   keep();
   box.focus();
 });
@@ -261,7 +217,7 @@ function offerUndo() {
     state = { ...state, last_act: null };
     part("undo").disabled = true;
     keep();
-  }, undoMs);
+  }, (line.here()?.undo_s ?? 60) * 1_000);
 }
 
 part("undo").addEventListener("click", () => {
@@ -271,12 +227,10 @@ part("undo").addEventListener("click", () => {
 
 // An officer who has left must not be given the next one's camera. What is still being handled belongs to the visit.
 function endVisit() {
-  if (isWorking || queue.length) return scanned();
-  if (!state.officer) return;
-  state = { ...state, officer: null, issued: [], take_over: null };
-  showState();
-  say("info", "Next", "The visit ended. Scan an officer or a camera.");
-  keep();
+  if (!sender.isIdle() && sender.lineIsUp()) return scanned();
+  if (!state.officer) return undefined;
+  setState({ ...state, officer: null, issued: [], take_over: null, unsure: false });
+  return say("info", "Next", "The visit ended. Scan an officer or a camera.");
 }
 
 function scanned() {
@@ -288,61 +242,75 @@ function scanned() {
 
 function active() {
   clearTimeout(idleTimer);
-  idleTimer = setTimeout(() => (isWorking || queue.length ? active() : lockNow()), idleMs);
+  if (!isLocked) idleTimer = setTimeout(() => (sender.live.length ? active() : lockNow()), (line.here()?.idle_s ?? 300) * 1_000);
 }
 
 async function lockNow() {
   lock("Scan your badge to go on.");
-  try {
-    const headers = { Accept: "application/json", "X-CSRFToken": csrfToken };
-    await fetch("/counter/lock", { method: "POST", headers });
-  } catch {
-    // The service locks by itself what was idle for as long.
-  }
+  // Without a line the service locks by itself what was idle for as long.
+  await line.ask("/counter/lock", { method: "POST" });
 }
 
 function lock(why) {
+  const { length } = sender.waiting();
   isLocked = true;
-  state = { mode: state.mode };
+  sender.setLocked(true);
   kit = null;
-  part("locked").hidden = false;
-  part("locked-text").textContent = why;
-  for (const element of [counter, document.querySelector("header"), document.querySelector("footer")]) {
-    element.classList.add("counter-hidden");
-  }
-  part("list").replaceChildren();
-  part("empty").hidden = false;
-  showState();
+  setState({ mode: state.mode });
+  cover(length ? `${why} ${length === 1 ? "1 act waits" : `${length} acts wait`} to be sent.` : why);
+  clearList();
+  lines.clear();
   say("info", "Locked", "");
   keep();
 }
 
 function unlock() {
   isLocked = false;
-  part("locked").hidden = true;
-  document.querySelectorAll(".counter-hidden").forEach((element) => element.classList.remove("counter-hidden"));
+  uncover();
+  sender.setLocked(false);
   box.focus();
+}
+
+/** A badge opened the counter: its clerk acts from now on, also without a line. */
+async function openedBy(badge, clerk) {
+  for (const act of sender.live) if (!act.isBadge) Object.assign(act, { clerk, token: null });
+  unlock();
+  await line.refresh();
+  for (const act of sender.live) act.token ??= line.here().token;
+  await clerks.remember(badge, clerk, line.here().token);
+}
+
+/** A badge without a line: this browser knows the clerks who showed theirs to it. */
+async function openHere(badge) {
+  const known = await clerks.recognise(register.spelled(badge));
+  if (!known) return say("bad", "Not known", "Without a line this browser knows only badges that were shown to it before.");
+  line.become(known.clerk, known.token);
+  part("clerk").textContent = known.clerk;
+  setState({ mode: state.mode });
+  unlock();
+  return say("info", `Clerk ${known.clerk}`, "The counter is yours. Scan an officer or a camera.");
+}
+
+function lockedBy(status) {
+  const says = { 401: "Your session is over. Sign in again to go on.", 403: "You may not use the counter. Another clerk must sign in." };
+  lock(says[status] ?? "Scan your badge to go on.");
 }
 
 part("lock").addEventListener("click", lockNow);
 document.addEventListener("keydown", active);
+document.querySelector("form[action='/sign-out']")?.addEventListener("submit", () => queue.put("session", null));
 
 // ---- A reload finds the visit as it was -----------------------------------------------------------------------------
 
 function keep() {
-  // A badge opens the counter, and is not for the browser to keep.
-  const waiting = queue.filter((scan) => !isBadge(scan.text));
-  const kept = { clerk: clerkName(), scannedAt, state, kit, queue: waiting, hasSound };
-  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  // By tab: each has a visit of its own.
+  const kept = { clerk: clerkName(), scannedAt, state, kit, hasSound: isLoud(), isLocked };
+  queue.put(`visit ${tab}`, kept);
+  queue.put("last active", { at: Date.now(), isLocked });
 }
 
-function restore() {
-  let kept = {};
-  try {
-    kept = JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
-  } catch {
-    // What cannot be read is forgotten.
-  }
+async function restore() {
+  const kept = (await queue.get(`visit ${tab}`)) ?? {};
   const isSameClerk = kept.clerk === clerkName();
   const isSameVisit = isSameClerk && Date.now() - kept.scannedAt < VISIT_ENDS_MS;
   const { mode, dock } = kept.state ?? {};
@@ -350,18 +318,95 @@ function restore() {
   if (isSameVisit) state = { ...kept.state, take_over: null, last_act: null };
   else state = isSameClerk ? { mode, dock } : { mode };
   if (isSameVisit) kit = kept.kit;
-  if (isSameClerk) queue.push(...(kept.queue ?? []));
-  hasSound = kept.hasSound ?? true;
-  if (!hasSound) part("sound").textContent = "Sound: off";
-  showState();
-  offerUndo();
+  scannedAt = kept.scannedAt ?? 0;
+  setSound(kept.hasSound ?? true);
+  showState(state, kit);
+  if (state.officer) visitTimer = setTimeout(endVisit, VISIT_ENDS_MS);
 }
 
-restore();
-if (counter.dataset.locked === "true") lock("Scan your badge to go on.");
-if (state.officer) visitTimer = setTimeout(endVisit, VISIT_ENDS_MS);
-active();
-box.focus();
-counter.dataset.ready = "true";
-showWaiting();
-work();
+/** What this page needs of the register when the line goes; the kept one until the service gives a newer one. */
+async function refreshRegister() {
+  const known = await queue.get("register");
+  if (known && !register.madeAt()) register.use(known.list, sender.waiting());
+  if (isLocked || !sender.lineIsUp()) return;
+  const found = await line.ask("/counter/block-list");
+  if (found?.status === 200) {
+    await queue.put("register", { list: found.json });
+    register.use(found.json, sender.waiting());
+  }
+  showWaiting();
+}
+
+/** A tab has a number of its own, kept through reloads; a copy of a tab gets another. */
+async function numberOf() {
+  const kept = sessionStorage.getItem("counter tab");
+  for (const number of [kept, newId()]) {
+    if (number && (await isOwn(number))) {
+      sessionStorage.setItem("counter tab", number);
+      return number;
+    }
+  }
+  return newId();
+}
+
+function isOwn(number) {
+  if (!navigator.locks) return true;
+  return new Promise((resolve) => {
+    // Waits a moment for the page before this one to let go of it; then holds it for as long as this page lives.
+    const signal = AbortSignal.timeout(500);
+    const held = navigator.locks.request(`fleet-counter-tab-${number}`, { signal }, () => {
+      resolve(true);
+      return new Promise(() => {});
+    });
+    held.catch(() => resolve(false));
+  });
+}
+
+async function start() {
+  await queue.open();
+  tab = await numberOf();
+  await beginSession();
+  part("clerk").textContent = line.here()?.clerk ?? "";
+  await restore();
+  await sender.begin(
+    { state: () => state, decide, answered, delivered, lock: lockedBy, changed: showWaiting, stuck, heard },
+    tab,
+    clerkName(),
+  );
+  if (!counter.dataset.session) sender.loseLine();
+  showExceptions(line.here()?.exceptions);
+  if (isLocked) lock(line.here() ? "Scan your badge to go on." : "This browser has never been a counter. It needs the line once.");
+  active();
+  box.focus();
+  counter.dataset.ready = "true";
+  heard();
+  sender.work();
+  isPersistent = await queue.persist();
+  showStorage();
+}
+
+/** Who is here: as the service's page says; else as the browser keeps it, unless the counter was locked or left alone. */
+async function beginSession() {
+  if (counter.dataset.session) {
+    line.adopt(JSON.parse(counter.dataset.session));
+    isLocked = line.here().locked;
+    return;
+  }
+  const isKnown = await line.recall();
+  const last = await queue.get("last active");
+  const isLeft = !last || last.isLocked || Date.now() - last.at > (line.here()?.idle_s ?? 0) * 1_000;
+  isLocked = !isKnown || isLeft;
+}
+
+function stuck() {
+  showWaiting("The service does not answer. What was scanned is kept here and sent again.");
+}
+
+function heard() {
+  showExceptions(line.here()?.exceptions);
+  if (sender.lineIsUp() && line.here()?.clerk && !isLocked) part("clerk").textContent = line.here().clerk;
+  refreshRegister();
+}
+
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("/counter-worker.js", { scope: "/counter" }).catch(() => {});
+start();

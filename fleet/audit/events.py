@@ -17,6 +17,9 @@ class Event(StrEnum):
     SIGNED_OUT = "sign-in.ended"
     CLERK_CHANGED = "counter.clerk-changed"
     COUNTER_LOCKED = "counter.locked"
+    COUNTER_ACT_REFUSED = "counter.act-refused"
+    COUNTER_ACT_WITHDRAWN = "counter.act-withdrawn"
+    COUNTER_ACT_SETTLED = "counter.act-settled"
     TOKEN_CREATED = "token.created"  # noqa: S105 - an event's name
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - an event's name
     ACT_DENIED = "act.denied"
@@ -54,5 +57,6 @@ class Subject(StrEnum):
     DOCK = "dock"
     CAMERA = "camera"
     TASER = "taser"
+    COUNTER_ACT = "counter-act"
     REGISTER = "register"
     ROUTE = "route"

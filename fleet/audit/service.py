@@ -14,6 +14,7 @@ from fleet.audit.events import Event, Subject
 from fleet.audit.models import AuditEntry
 from fleet.clock import iso
 from fleet.db import Prepared
+from fleet.errors import FleetError
 from fleet.paging import Page, Paging, capped_count
 
 ENTRY = AuditEntry.__table__
@@ -33,7 +34,14 @@ def record(
     officer: str | None = None,
     **facts: Any,
 ) -> int:
-    """Append one entry in the caller's transaction and answer its number. Facts that are None are left out."""
+    """Append one entry in the caller's transaction and answer its number. Facts that are None are left out.
+
+    The log is in the order in which the service learnt of things: what an actor did before that has its own instant
+    among the facts, as ``made_at``.
+    """
+    if (late := actor.late) is not None:
+        facts |= {"made_at": at, "act": late.act, "sent_by": late.sent_by}
+        at = late.received_at
     row = _INSERT.one(
         session,
         at=at,
@@ -48,6 +56,24 @@ def record(
     assert row is not None  # noqa: S101 - an insert answers its row or raises
     number: int = row["id"]
     return number
+
+
+def record_refusal(session: Session, actor: Actor, error: FleetError, *, at: datetime) -> None:
+    """Log a refusal, if it is evidence."""
+    evidence = error.evidence
+    if evidence is None:
+        return
+    record(
+        session,
+        actor,
+        Event(evidence.event),
+        (Subject(evidence.subject_kind), evidence.subject_key),
+        at=at,
+        officer=evidence.officer,
+        rule=error.rule,
+        detail=error.detail,
+        found=error.found or None,
+    )
 
 
 def plain(facts: Mapping[str, Any]) -> dict[str, Any]:

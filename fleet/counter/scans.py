@@ -88,7 +88,10 @@ class State:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the page shows: a word or two in large letters, a sentence, and facts to show beside it."""
+    """What the page shows: a word or two in large letters, a sentence, and facts to show beside it.
+
+    ``camera`` is the serial of the camera that it is about.
+    """
 
     tone: Tone
     title: str
@@ -96,6 +99,7 @@ class Answer:
     state: State
     due_back: datetime | None = None
     kit: list[dict[str, Any]] | None = None
+    camera: str | None = None
 
 
 class Counter:
@@ -117,7 +121,7 @@ class Counter:
             NotFound: nothing in the register has this identifier.
             Conflict: a rule refuses, or more than one thing has this identifier.
         """
-        wanted = _spelled(text)
+        wanted = spelled(text)
         if repeated and not answers:
             return self._with_kit(
                 Answer(Tone.CAUTION, "Scanned twice", f"{wanted} was scanned a moment ago. Nothing was done.", state)
@@ -145,7 +149,7 @@ class Counter:
         return None
 
     def _thing(self, wanted: str, asked: str | None, state: State) -> Answer:
-        kind, identifier = self._resolve(wanted)
+        kind, identifier = resolve(self._session, wanted)
         if kind == "officer":
             return self._officer(identifier, state)
         if kind == "dock":
@@ -154,16 +158,6 @@ class Counter:
         if kind == "taser":
             raise Conflict(f"{identifier} is a Taser. The counter issues cameras; Tasers belong to the armoury.")
         return self._camera(identifier, state, asked=asked == identifier)
-
-    def _resolve(self, wanted: str) -> tuple[str, str]:
-        """What in the register the scan names: its kind and its own identifier."""
-        found = {(row["kind"], row["identifier"]) for row in _RESOLVE.all(self._session, wanted=wanted)}
-        if not found:
-            raise NotFound(f"Nothing in the register is called {wanted}.", found={"scan": wanted}, mend="store")
-        if len(found) > 1:
-            what = " and ".join(f"{kind} {identifier}" for kind, identifier in sorted(found))
-            raise Conflict(f"{wanted} is more than one thing: {what}. Type the camera's serial.", mend="admin")
-        return found.pop()
 
     def _mode(self, mode: Mode, state: State) -> Answer:
         says = {
@@ -189,7 +183,7 @@ class Counter:
         return Answer(Tone.INFO, f"Officer {collar}", about or "Scan a camera.", state)
 
     def _camera(self, serial: str, state: State, *, asked: bool) -> Answer:
-        camera = records.lock_camera(self._session, serial)
+        camera = self._locked(serial)
         holder = records.holder_now(self._session, serial)
         if state.mode in {Mode.RETURN, Mode.FAULTY}:
             return self._return(camera, state)
@@ -201,14 +195,20 @@ class Counter:
             return self._take_over(camera, holder, state) if asked else self._ask(camera, holder, state)
         if serial in state.issued:
             detail = f"{serial} was issued to {holder} in this visit. Nothing was done."
-            return Answer(Tone.CAUTION, "Issued already", detail, state)
+            return Answer(Tone.CAUTION, "Issued already", detail, state, camera=serial)
         return self._return(camera, state)
+
+    def _locked(self, serial: str) -> CameraNow:
+        """The camera, locked. What is done to it now is never before what was done to it last (rule 9)."""
+        camera = records.lock_camera(self._session, serial)
+        self._now = max(self._now, camera.custody_at)
+        return camera
 
     def _not_out(self, camera: CameraNow, state: State) -> Answer:
         custody = str(camera.custody).replace("_", " ")
         able = camera.custody in {Custody.IN_STOCK, Custody.RETURNING}
         detail = f"It is {custody}. " + ("To issue it, scan the officer first." if able else "It cannot be issued.")
-        return Answer(Tone.CAUTION, f"{camera.serial} is not out", detail, state)
+        return Answer(Tone.CAUTION, f"{camera.serial} is not out", detail, state, camera=camera.serial)
 
     def _kind(self, camera: CameraNow, state: State) -> IssueKind:
         if state.mode in {Mode.PERSONAL, Mode.POOL}:
@@ -227,7 +227,7 @@ class Counter:
         serial = allocation.camera.serial
         state = dataclasses.replace(state, issued=(*state.issued, serial), last_act=last)
         detail = f"{serial} to {state.officer}, {allocation.kind}"
-        return Answer(Tone.GOOD, title, detail, state, due_back=allocation.due_back)
+        return Answer(Tone.GOOD, title, detail, state, due_back=allocation.due_back, camera=serial)
 
     def _return(self, camera: CameraNow, state: State) -> Answer:
         condition = Condition.FAULTY if state.mode is Mode.FAULTY else Condition.GOOD
@@ -245,12 +245,12 @@ class Counter:
             Custody.RETURNING: ": dock it, it is checked there",
         }.get(allocation.camera.custody, "")
         detail = f"{camera.serial} from {allocation.person.collar}{', overdue' if late else ''}{ending}"
-        return Answer(Tone.GOOD, title, detail, state)
+        return Answer(Tone.GOOD, title, detail, state, camera=camera.serial)
 
     def _ask(self, camera: CameraNow, holder: str, state: State) -> Answer:
         state = dataclasses.replace(state, take_over=camera.serial)
         detail = f"{camera.serial} is out to {holder}. Scan it once more to return it and issue it to {state.officer}."
-        return Answer(Tone.CAUTION, f"Out to {holder}", detail, state)
+        return Answer(Tone.CAUTION, f"Out to {holder}", detail, state, camera=camera.serial)
 
     def _take_over(self, camera: CameraNow, holder: str, state: State) -> Answer:
         before = records.open_allocation(self._session, camera)
@@ -275,7 +275,7 @@ class Counter:
         detail = f"{done.camera.serial} {says}"
         issued = tuple(serial for serial in state.issued if serial != done.camera.serial)
         state = dataclasses.replace(state, issued=issued, last_act=None)
-        return Answer(Tone.GOOD, "Undone", detail, state)
+        return Answer(Tone.GOOD, "Undone", detail, state, camera=done.camera.serial)
 
 
 def bare(text: str) -> str:
@@ -284,7 +284,12 @@ def bare(text: str) -> str:
     return text[1:-1] if len(text) > len("**") and text.startswith("*") and text.endswith("*") else text
 
 
-def _spelled(text: str) -> str:
+def spelled(text: str) -> str:
+    """A scan in the one spelling of identifiers.
+
+    Raises:
+        NotFound: it cannot be one.
+    """
     try:
         return canonical(bare(text))
     except ValueError as error:
@@ -307,3 +312,19 @@ _RESOLVE = Prepared(
         _named("taser", Taser.serial, Taser.serial),
     )
 )
+
+
+def resolve(session: Session, wanted: str) -> tuple[str, str]:
+    """What in the register the scan names: its kind and its own identifier.
+
+    Raises:
+        NotFound: nothing has this identifier.
+        Conflict: more than one thing has it.
+    """
+    found = {(row["kind"], row["identifier"]) for row in _RESOLVE.all(session, wanted=wanted)}
+    if not found:
+        raise NotFound(f"Nothing in the register is called {wanted}.", found={"scan": wanted}, mend="store")
+    if len(found) > 1:
+        what = " and ".join(f"{kind} {identifier}" for kind, identifier in sorted(found))
+        raise Conflict(f"{wanted} is more than one thing: {what}. Type the camera's serial.", mend="admin")
+    return found.pop()

@@ -9,6 +9,9 @@ from fleet.pages import (
     cameras,
     commands,
     counter,
+    counter_exceptions,
+    counter_line,
+    counter_shell,
     front,
     layout,
     me,
@@ -22,7 +25,8 @@ from fleet.pages import (
 from fleet.web import Service
 
 _MODULES = (
-    front, counter, commands, stores, cameras, people, sites, tasers, audit, accounts, sign_in, me, problem_kinds
+    front, counter, counter_line, counter_shell, counter_exceptions, commands, stores, cameras, people, sites, tasers,
+    audit, accounts, sign_in, me, problem_kinds,
 )  # fmt: skip
 _BLUEPRINTS = [module.pages for module in _MODULES]
 

@@ -45,6 +45,7 @@ _PAGES: dict[str, tuple[str, str]] = {
     Subject.DOCK: ("sites_pages.dock", "serial"),
     Subject.TASER: ("tasers_pages.taser", "serial"),
     Subject.ACCOUNT: ("accounts_pages.account", "name"),
+    Subject.COUNTER_ACT: ("counter_exceptions.exception", "number"),
 }
 
 

@@ -71,7 +71,7 @@ class Listing:
     @property
     def name(self) -> str:
         """What its file and its cursors are called."""
-        return self.path.strip("/")
+        return self.path.strip("/").replace("/", "-")
 
     def add_to(self, blueprint: Blueprint) -> None:
         """Add the page and the file."""

@@ -21,6 +21,12 @@ class Work:
 
 
 WORK: tuple[Work, ...] = (
+    Work(
+        "Exceptions of the counter",
+        "/counter/exceptions?state=open",
+        "What a counter did without a line and the service refused: settle each.",
+        Permission.COUNTER_USE,
+    ),
     Work("Command barcodes", "/counter/commands", "Print the counter’s commands to scan them.", Permission.COUNTER_USE),
 )
 
