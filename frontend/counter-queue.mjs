@@ -6,11 +6,13 @@
 
 const DATABASE = "fleet-counter";
 const CHANNEL = "fleet-counter";
+const TRIED_AGAIN_MS = 5_000;
 
 let database = null;
 let trouble = "";
 let pending = [];
 let isWriting = false;
+let notice = () => {};
 const memory = { acts: new Map(), kept: new Map(), seq: 0 };
 const channel = "BroadcastChannel" in window ? new BroadcastChannel(CHANNEL) : null;
 
@@ -37,8 +39,13 @@ function opened() {
   });
 }
 
-/** Why what is scanned would not outlive this page; empty when it would. */
+/** Why what is scanned would not outlive this page, just now; empty when it would. */
 export const problem = () => trouble;
+
+/** Call back when there is such a reason, or none any more. */
+export function onProblem(callback) {
+  notice = callback;
+}
 
 /** Ask the browser not to throw the queue away when its disk fills up; false when it does not promise that. */
 export async function persist() {
@@ -63,8 +70,12 @@ export const put = (name, value) => write({ store: "kept", name, value });
 
 /** All acts in the order of their scans. */
 export async function all() {
-  const acts = database ? await read("acts", (store) => store.getAll()) : [...memory.acts.values()];
-  return acts.sort((one, other) => one.seq - other.seq);
+  if (!database) return [...memory.acts.values()];
+  const acts = await read("acts", (store) => store.getAll());
+  acts.sort((one, other) => one.seq - other.seq);
+  // What could not be written yet is the newest, and here all the same.
+  const known = new Set(acts.map(({ id }) => id));
+  return [...acts, ...pending.filter(({ act, isNew }) => isNew && !known.has(act.id)).map(({ act }) => act)];
 }
 
 /** The value that is kept under a name. */
@@ -89,20 +100,24 @@ function read(name, ask) {
 }
 
 function write(operation) {
-  remember(operation);
-  if (!database) return Promise.resolve(false);
+  if (!database) {
+    remember(operation);
+    return Promise.resolve(false);
+  }
   return new Promise((resolve) => {
     pending.push({ ...operation, resolve });
+    // The disk refuses just now: nobody is kept waiting for what may take long.
+    if (trouble) resolve(false);
     flush();
   });
 }
 
-/** The page's own copy, which serves when there is no database, or none any more. */
+/** What serves when there is no database. */
 function remember({ store, act, isNew, gone, name, value }) {
   if (store === "kept") memory.kept.set(name, value);
   else if (gone) memory.acts.delete(gone);
   else if (isNew || memory.acts.has(act.id)) {
-    if (isNew && act.seq === undefined) act.seq = memory.seq += 1;
+    if (isNew) act.seq = memory.seq += 1;
     memory.acts.set(act.id, act);
   }
 }
@@ -112,20 +127,38 @@ function flush() {
   isWriting = true;
   const batch = pending;
   pending = [];
-  const settle = (isKept) => {
-    isWriting = false;
-    batch.forEach(({ resolve }) => resolve(isKept));
-    if (isKept) tell("changed");
-    flush();
-  };
   try {
     const transaction = database.transaction(["acts", "kept"], "readwrite", { durability: "strict" });
-    transaction.oncomplete = () => settle(true);
-    transaction.onabort = () => failed(transaction.error, settle);
+    transaction.oncomplete = () => written(batch);
+    transaction.onabort = () => failed(transaction.error, batch);
     carryOut(transaction, batch);
   } catch (error) {
-    failed(error, settle);
+    failed(error, batch);
   }
+}
+
+function written(batch) {
+  isWriting = false;
+  if (trouble) setTrouble("");
+  batch.forEach(({ resolve }) => resolve(true));
+  tell("changed");
+  flush();
+}
+
+function setTrouble(text) {
+  trouble = text;
+  notice();
+}
+
+/** A full disk may have room again: it is tried until it takes it, while the page says what is the matter. */
+function failed(error, batch) {
+  setTrouble(`What is scanned cannot be kept on this disk (${error?.name ?? "unknown reason"}). Do not close this page.`);
+  batch.forEach(({ resolve }) => resolve(false));
+  pending = [...batch, ...pending];
+  setTimeout(() => {
+    isWriting = false;
+    flush();
+  }, TRIED_AGAIN_MS);
 }
 
 function carryOut(transaction, batch) {
@@ -147,10 +180,4 @@ function carryOut(transaction, batch) {
     }
     kept.put(seq, "seq");
   };
-}
-
-function failed(error, settle) {
-  trouble = `What is scanned cannot be kept on this disk (${error?.name ?? "unknown reason"}). Do not close this page.`;
-  tell("trouble");
-  settle(false);
 }

@@ -161,7 +161,7 @@ function officer(collar, state) {
 function camera(serial, asked, state) {
   const holder = holderOf(serial);
   if (state.mode === "return" || state.mode === "faulty") return giveBack(serial, holder, state);
-  if (!state.officer) return holder || !isListWhole() ? giveBack(serial, holder, state) : notOut(serial, state);
+  if (!state.officer) return holder ? giveBack(serial, holder, state) : perhapsOut(serial, state);
   if (!holder) return issue(serial, state);
   if (holder !== state.officer) return asked === serial ? takeOver(serial, holder, state) : ask(serial, holder, state);
   if ((state.issued ?? []).includes(serial)) {
@@ -170,11 +170,11 @@ function camera(serial, asked, state) {
   return giveBack(serial, holder, state);
 }
 
-const isListWhole = () => Boolean(list.complete.out);
-
-function notOut(serial, state) {
-  const detail = "By the list that is kept here. To issue it, scan the officer first; if it was brought back, scan “return” first.";
-  return says("caution", `${serial} is not out`, detail, state);
+/** The list does not know it to be out; another counter may have issued it since. The service decides, as it would now. */
+function perhapsOut(serial, state) {
+  const detail = `${serial} is not out by the list that is kept here. If it is, it is returned when the line is back.`;
+  const body = { scan: serial, repeated: false, answers: false };
+  return says("caution", "Kept, not checked", detail, state, { kind: "scan", body });
 }
 
 const bodyOf = (serial, holder, state) => ({

@@ -129,7 +129,7 @@ async function decide(scan) {
   const waits = Boolean(found.act);
   const entry = list(found.tone, found.title, found.detail + rule, { at, waits });
   if (waits) lines.set(scan.id, { entry, at, found });
-  if (found.act && !(await isKept)) showStorage();
+  await isKept;
   say(found.tone, found.title, found.detail + rule + (waits ? ". It waits for the line." : ""));
   return undefined;
 }
@@ -363,6 +363,7 @@ function isOwn(number) {
 }
 
 async function start() {
+  queue.onProblem(showStorage);
   await queue.open();
   tab = await numberOf();
   await beginSession();
@@ -390,6 +391,7 @@ async function beginSession() {
   if (counter.dataset.session) {
     line.adopt(JSON.parse(counter.dataset.session));
     isLocked = line.here().locked;
+    queue.put("last active", { at: Date.now(), isLocked });
     return;
   }
   const isKnown = await line.recall();

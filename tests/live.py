@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+import psutil
 
 from fleet.embedded import Databases
 
@@ -42,11 +43,25 @@ class LiveServer:
         }
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Serve, on the same port as before if it was killed."""
         command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self._environ, stdout=log, stderr=log)
         self._wait()
-        return self
+
+    def kill(self) -> None:
+        """End every process at once, without a word."""
+        master = psutil.Process(self.process.pid)
+        everybody = [*master.children(recursive=True), master]
+        # The master first, so that it cannot replace a worker.
+        for process in reversed(everybody):
+            process.kill()
+        psutil.wait_procs(everybody, 30)
+        self.process.wait(30)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

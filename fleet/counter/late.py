@@ -21,7 +21,7 @@ from fleet.counter import acts
 from fleet.counter.acts import Bringer, Done, Kept, Sent
 from fleet.counter.clerks import Clerk, actor_of, counted_at, late_actor
 from fleet.counter.models import CounterException, Outcome
-from fleet.counter.scans import Answer, Counter, LastAct, State, Tone, resolve, spelled
+from fleet.counter.scans import Answer, Counter, LastAct, State, resolve, spelled
 from fleet.custody import records
 from fleet.custody.records import AllocationNow, CameraNow
 from fleet.custody.service import HistoryStands, Issue
@@ -162,10 +162,10 @@ def _undo(moment: Moment, body: Mapping[str, Any]) -> Done:
 def _scan(moment: Moment, body: Mapping[str, Any]) -> Done:
     """A scan that the page could not tell the meaning of means what it would mean now.
 
-    Nobody stands there to be asked: where an answer would only ask or warn about a camera, somebody must look at it.
+    Nobody stands there to be asked: where the answer is a question, somebody must look at it.
     """
     answer = LateCounter(moment).scan(body["scan"], body["state"], repeated=body["repeated"])
-    is_left = answer.tone is Tone.CAUTION and answer.camera is not None
+    is_left = answer.state.take_over is not None
     return acts.done(answer, Outcome.LEFT if is_left else Outcome.DONE)
 
 
