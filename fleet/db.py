@@ -68,6 +68,7 @@ def words(enum: type[StrEnum], *, checked: bool = True) -> sa.Enum:
 
 # What a session, which lives for one transaction or one request, keeps under its ``info``.
 _DRIVER = "the driver's connection"
+_SAVEPOINT = "the savepoint that it was last used in"
 _READER = "the engine that it reads from outside any transaction"
 _BORROWED = "the pool's connection that it must give back"
 
@@ -167,7 +168,7 @@ class Prepared:
     def _execute(self, session: Session, parameters: dict[str, Any]) -> Any:
         if session.new or session.dirty:
             session.flush()  # what the session would have done before a statement of its own
-        connection = session.info.get(_DRIVER) or _driver_of(session)
+        connection = _driver_of(session)
         try:
             return connection.cursor(row_factory=dict_row).execute(self._sql, self._literals | parameters, prepare=True)
         except psycopg.OperationalError:
@@ -177,13 +178,20 @@ class Prepared:
 
 
 def _driver_of(session: Session) -> Any:
-    """The driver's connection for a session: inside a transaction its own, else one straight from the pool."""
+    """The driver's connection for a session: inside a transaction its own, else one straight from the pool.
+
+    SQLAlchemy sets a savepoint when the session is first asked for its connection inside it, and not before.
+    """
+    savepoint, kept = session.get_nested_transaction(), session.info.get(_DRIVER)
+    if kept is not None and session.info.get(_SAVEPOINT) is savepoint:
+        return kept
+    session.info[_SAVEPOINT] = savepoint
     if (reader := session.info.get(_READER)) is None:
         borrowed = session.connection().connection
     else:
         borrowed = session.info[_BORROWED] = reader.raw_connection()
     session.info[_DRIVER] = borrowed.driver_connection
-    return session.info[_DRIVER]
+    return borrowed.driver_connection
 
 
 def _discard(session: Session) -> None:

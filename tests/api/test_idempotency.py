@@ -7,10 +7,12 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from fleet.actors import Role
 from fleet.audit import Event
 from fleet.cameras.states import Custody
 from fleet.idempotency import IdempotencyKey
 from fleet.web import Service
+from tests.accounts import cookie_of, new_account
 from tests.conftest import Api, api_of
 from tests.custody.conftest import Desk
 from tests.factories import Factory, unique
@@ -203,3 +205,20 @@ def test_two_at_once_have_one_effect(live: LiveServer, api: Api, make: Factory, 
     assert len({answer.content for answer in answers}) == 1
     assert sum(REPLAYED not in answer.headers for answer in answers) == 1
     assert desk.events(serial) == [Event.CAMERA_ISSUED]
+
+
+def test_a_refused_act_with_a_key_leaves_nothing_of_what_it_began(app: Service, make: Factory, desk: Desk) -> None:
+    serial, before = make.issued()
+    untrained = make.officer(trained_until=None)
+    client = app.test_client()
+    cookie = cookie_of(app, new_account(app, Role.STORE))
+    client.set_cookie(cookie["name"], cookie["value"])
+    asked = {"scan": serial, "answers": True, "state": {"officer": untrained, "take_over": serial}}
+
+    answer = client.post(
+        "/counter/scans", json=asked, headers={"Idempotency-Key": unique("k"), "Accept": "application/json"}
+    )
+
+    assert (answer.status_code, (answer.json or {})["rule"]) == (409, 4)
+    assert desk.holders(serial) == [before]
+    assert desk.events(serial) == [Event.CAMERA_ISSUED, Event.ISSUE_REFUSED]
