@@ -7,6 +7,7 @@ from fleet.counter import models as counter
 from fleet.custody import models as custody
 from fleet.demonstration import DemonstrationPart
 from fleet.idempotency import IdempotencyKey
+from fleet.lifecycle import models as lifecycle
 from fleet.people import models as people
 from fleet.sites import models as sites
 from fleet.tasers import models as tasers
@@ -19,6 +20,7 @@ __all__ = [
     "cameras",
     "counter",
     "custody",
+    "lifecycle",
     "people",
     "sites",
     "tasers",

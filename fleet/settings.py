@@ -37,6 +37,7 @@ class Policy:
     pool_loan: timedelta = timedelta(hours=12)
     undo_window: timedelta = timedelta(minutes=1)
     counter_idle: timedelta = timedelta(minutes=5)
+    loss_report: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Settings:
             pool_loan=reader.read("FLEET_POOL_LOAN_S", _seconds(60, 31 * 86_400), Policy.pool_loan),
             undo_window=reader.read("FLEET_UNDO_WINDOW_S", _seconds(1, 3_600), Policy.undo_window),
             counter_idle=reader.read("FLEET_COUNTER_IDLE_S", _seconds(5, 86_400), Policy.counter_idle),
+            loss_report=reader.read("FLEET_LOSS_REPORT_S", _seconds(60, 31 * 86_400), Policy.loss_report),
         )
         database_url = reader.read("FLEET_DATABASE_URL", _postgresql_url, None)
         owner_url = reader.read("FLEET_OWNER_DATABASE_URL", _postgresql_url, database_url)

@@ -4,7 +4,7 @@ They are two tables because they change at different rates: a dock reports a bat
 neither change the version of what people edit nor touch its indexes.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,7 +23,8 @@ class Camera(Registered, Base):
     """A Body 2 or Flex 2. ``custody_at`` is when its present custody began.
 
     ``firmware``, ``encryption`` and ``bluetooth`` are what is recorded; only since ``levels_reported_at`` are they
-    what the device itself reported (rule 1). ``desired`` is what was ordered.
+    what the device itself reported (rule 1). ``desired`` is what was ordered. ``warranty_until`` is the last day of the
+    maker's warranty. Whatever identity or pairing the device was given before ``revoked_at`` counts no longer.
     """
 
     __tablename__ = "camera"
@@ -50,6 +51,8 @@ class Camera(Registered, Base):
     desired: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sa.text("'{}'"))
     custody: Mapped[Custody] = mapped_column(words(Custody))
     custody_at: Mapped[datetime] = mapped_column(_Instant)
+    warranty_until: Mapped[date | None]
+    revoked_at: Mapped[datetime | None] = mapped_column(_Instant)
 
     home_dock: Mapped[Dock | None] = relationship()
 

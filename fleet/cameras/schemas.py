@@ -14,6 +14,7 @@ class CameraChange(Schema):
     firmware = Text(allow_none=True, longest=LONGEST_NAME)
     encryption = Word(Encryption, allow_none=True)
     bluetooth = Word(Bluetooth, allow_none=True)
+    warranty_until = ma.fields.Date(allow_none=True)
 
 
 class NewCamera(CameraChange):
@@ -35,4 +36,5 @@ class CameraSchema(NewCamera):
     fault = Word(Fault, allow_none=True)
     unoffloaded = ma.fields.Integer(allow_none=True)
     last_seen_at = Instant(allow_none=True)
+    revoked_at = Instant(allow_none=True)
     pairings = ma.fields.List(ma.fields.Dict(), dump_default=list)

@@ -18,7 +18,7 @@ from fleet.actors import Actor
 from fleet.cameras.models import Camera
 from fleet.cameras.states import Custody, Use
 from fleet.custody import holdings, records, service, undo
-from fleet.custody.models import Condition, IssueKind
+from fleet.custody.models import Condition, IssueKind, Purpose
 from fleet.custody.records import AllocationNow, CameraNow
 from fleet.db import AnySelect, Prepared
 from fleet.errors import Conflict, NotFound
@@ -46,6 +46,7 @@ class Mode(StrEnum):
     FAULTY = "faulty"
     PERSONAL = "personal"
     POOL = "pool"
+    HELMET = "helmet"
 
 
 class Command(StrEnum):
@@ -166,6 +167,7 @@ class Counter:
             Mode.FAULTY: "Every camera scanned is returned as faulty and quarantined.",
             Mode.PERSONAL: "Every camera issued is a personal issue.",
             Mode.POOL: "Every camera issued is a pool loan.",
+            Mode.HELMET: "Every camera issued is a pool loan for helmet-mounted work: a Flex 2.",
         }
         dock = None if mode is Mode.NORMAL else state.dock
         return Answer(Tone.INFO, f"Mode: {mode}", says[mode], dataclasses.replace(state, mode=mode, dock=dock))
@@ -213,10 +215,13 @@ class Counter:
     def _kind(self, camera: CameraNow, state: State) -> IssueKind:
         if state.mode in {Mode.PERSONAL, Mode.POOL}:
             return IssueKind(state.mode)
+        if state.mode is Mode.HELMET:
+            return IssueKind.POOL
         return IssueKind.PERSONAL if camera.use is Use.PERSONAL else IssueKind.POOL
 
     def _wanted(self, camera: CameraNow, state: State) -> service.Issue:
-        return service.Issue(camera.serial, state.officer or "", self._kind(camera, state))
+        purpose = Purpose.PUBLIC_ORDER if state.mode is Mode.HELMET else None
+        return service.Issue(camera.serial, state.officer or "", self._kind(camera, state), purpose=purpose)
 
     def _issue(self, camera: CameraNow, state: State) -> Answer:
         wanted = self._wanted(camera, state)

@@ -51,6 +51,8 @@ CAMERA_ROWS = (
         CameraReport.fault,
         CameraReport.unoffloaded,
         CameraReport.last_seen_at,
+        Camera.warranty_until,
+        Camera.revoked_at,
         Camera.version,
     )
     .join(Allocation, OPEN, isouter=True)
@@ -209,6 +211,25 @@ _CUSTODY_EVENTS = (
     Event.COUNTER_ACT_REFUSED,
     Event.COUNTER_ACT_WITHDRAWN,
     Event.COUNTER_ACT_SETTLED,
+    Event.CAMERA_MISSING,
+    Event.CAMERA_LOST,
+    Event.CAMERA_STOLEN,
+    Event.CAMERA_RECOVERED,
+    Event.CAMERA_REVOKED,
+    Event.BREACH_ASSESSED,
+    Event.BREACH_OVERDUE,
+    Event.REPAIR_SENT,
+    Event.REPAIR_RETURNED,
+    Event.REPAIR_OVERDUE,
+    Event.HOLD_PLACED,
+    Event.HOLD_RELEASED,
+    Event.CAMERA_RETIRED,
+    Event.CAMERA_SANITISED,
+    Event.DISPOSAL_PROPOSED,
+    Event.DISPOSAL_DECLINED,
+    Event.DISPOSAL_CONFIRMED,
+    Event.LOAN_RECALLED,
+    Event.PAIRINGS_SUSPENDED,
 )
 
 

@@ -4,7 +4,7 @@ The database has the last word on three rules: at most one open allocation a cam
 one active camera an officer. A trigger keeps closed ones as they are (rule 9).
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -25,9 +25,18 @@ class IssueKind(StrEnum):
     POOL = "pool"
 
 
+class Purpose(StrEnum):
+    """What a camera is wanted for, where a rule asks (rule 6)."""
+
+    PUBLIC_ORDER = "public-order"
+
+
 class Condition(StrEnum):
+    """How a camera came back; a missing one did not."""
+
     GOOD = "good"
     FAULTY = "faulty"
+    MISSING = "missing"
 
 
 class Allocation(Base):
@@ -63,3 +72,30 @@ class Allocation(Base):
 
     camera: Mapped[Camera] = relationship()
     person: Mapped[Person] = relationship()
+
+
+class RuleException(Base):
+    """An officer to whom rule 5 or 6 does not apply until the end of a day. One stands until it is ended or over."""
+
+    __tablename__ = "rule_exception"
+    __table_args__ = (
+        sa.Index(
+            "uq_rule_exception_person_rule",
+            "person_id",
+            "rule",
+            unique=True,
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+        sa.Index(None, "until", postgresql_where=sa.text("ended_at IS NULL")),
+        sa.CheckConstraint("rule IN (5, 6)", name="rule"),
+    )
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    rule: Mapped[int] = mapped_column(sa.SmallInteger)
+    reason: Mapped[str] = mapped_column(sa.Text)
+    until: Mapped[date]
+    at: Mapped[datetime] = mapped_column(_Instant)
+    by: Mapped[str] = mapped_column(sa.Text)
+    ended_at: Mapped[datetime | None] = mapped_column(_Instant)
+    ended_by: Mapped[str | None] = mapped_column(sa.Text)

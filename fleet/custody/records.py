@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from fleet.cameras.models import Camera, CameraReport
 from fleet.cameras.service import CAMERAS
-from fleet.cameras.states import Custody, Fault, Use
-from fleet.custody.models import Allocation, Condition, IssueKind
+from fleet.cameras.states import Custody, Fault, Model, Use
+from fleet.custody.models import Allocation, Condition, IssueKind, RuleException
 from fleet.custody.readiness import Report, Standing
 from fleet.db import Prepared
 from fleet.people.models import Person
@@ -29,6 +29,7 @@ class CameraNow:
 
     id: int
     serial: str
+    model: Model
     use: Use | None
     custody: Custody
     custody_at: datetime
@@ -41,6 +42,7 @@ class Officer:
     id: int
     collar: str
     trained_until: date | None
+    leaves_on: date | None = None
 
     def is_trained(self, day: date) -> bool:
         """Whether their training covers the day (rule 4)."""
@@ -73,9 +75,9 @@ class AllocationNow:
     continues_id: int | None = None
 
 
-_CAMERA = sa.select(Camera.id, Camera.serial, Camera.use, Camera.custody, Camera.custody_at)
+_CAMERA = sa.select(Camera.id, Camera.serial, Camera.model, Camera.use, Camera.custody, Camera.custody_at)
 _LOCK_CAMERA = Prepared(_CAMERA.where(Camera.serial == sa.bindparam("serial")).with_for_update(key_share=True))
-_OFFICER = sa.select(Person.id, Person.collar, Person.trained_until)
+_OFFICER = sa.select(Person.id, Person.collar, Person.trained_until, Person.leaves_on)
 _LOCK_OFFICER = Prepared(_OFFICER.where(Person.collar == sa.bindparam("collar")).with_for_update(key_share=True))
 
 
@@ -89,7 +91,7 @@ def lock_camera(session: Session, serial: str) -> CameraNow:
     if row is None:
         raise CAMERAS.not_found(serial)
     use = row["use"] and Use(row["use"])
-    return CameraNow(row["id"], row["serial"], use, Custody(row["custody"]), row["custody_at"])
+    return CameraNow(row["id"], row["serial"], Model(row["model"]), use, Custody(row["custody"]), row["custody_at"])
 
 
 def lock_officer(session: Session, collar: str) -> Officer:
@@ -153,6 +155,21 @@ def _report_in(row: dict[str, Any]) -> Report | None:
         return None
     fault = row["fault"] and Fault(row["fault"])
     return Report(row["last_seen_at"], row["battery_percent"], row["clock_offset_s"], fault, row["unoffloaded"])
+
+
+_EXCEPTED = Prepared(
+    sa.select(RuleException.id).where(
+        RuleException.person_id == sa.bindparam("person_id"),
+        RuleException.rule == sa.bindparam("rule"),
+        RuleException.ended_at.is_(None),
+        RuleException.until >= sa.bindparam("day"),
+    )
+)
+
+
+def is_excepted(session: Session, officer: Officer, rule: int, day: date) -> bool:
+    """Whether a recorded exception frees the officer from the rule on a day."""
+    return _EXCEPTED.one(session, person_id=officer.id, rule=rule, day=day) is not None
 
 
 _HELD = Prepared(

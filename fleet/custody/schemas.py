@@ -1,12 +1,14 @@
 """Issue, return and history as the API takes and gives them."""
 
+from typing import Any
+
 import marshmallow as ma
 
 from fleet.api import Identifier, Instant, ListQuery, Schema, Text, Word
 from fleet.cameras.schemas import CameraChange
 from fleet.cameras.states import Bluetooth, Custody, Encryption, Model, Use
 from fleet.custody.holdings import Attention
-from fleet.custody.models import Condition, IssueKind
+from fleet.custody.models import Condition, IssueKind, Purpose
 
 
 class CameraQuery(ListQuery):
@@ -35,11 +37,18 @@ class IssueRequest(Schema):
     kind = Word(IssueKind, required=True)
     due_back = Instant(allow_none=True, load_default=None)
     override_reason = Text(load_default=None)
+    purpose = Word(Purpose, allow_none=True, load_default=None)
 
 
 class ReturnRequest(Schema):
-    condition = Word(Condition, required=True)
+    condition = ma.fields.String(
+        required=True, validate=ma.validate.OneOf([str(Condition.GOOD), str(Condition.FAULTY)])
+    )
     note = Text(allow_none=True, load_default=None)
+
+    @ma.post_load
+    def _made(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {**data, "condition": Condition(data["condition"])}
 
 
 class CustodyMove(Schema):

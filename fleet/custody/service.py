@@ -18,7 +18,9 @@ from fleet.audit import Event, Subject
 from fleet.auth.permissions import Permission, require
 from fleet.cameras.service import CAMERAS, record_report
 from fleet.cameras.states import NEXT_CUSTODY, Custody
-from fleet.custody.models import Condition, IssueKind
+from fleet.clock import end_of, local_day
+from fleet.custody.entitlement import officer_blocks
+from fleet.custody.models import Condition, IssueKind, Purpose
 from fleet.custody.readiness import Block, after_return, blocks
 from fleet.custody.records import (
     AllocationNow,
@@ -30,6 +32,7 @@ from fleet.custody.records import (
     has_reported,
     held_by,
     holder_now,
+    is_excepted,
     lock_camera,
     lock_officer,
     lock_officers,
@@ -51,6 +54,10 @@ class TrainingLapsed(Conflict):
     """The officer's training does not cover today (rule 4)."""
 
 
+class HasLeft(Conflict):
+    """The officer's last day is over (rule 15)."""
+
+
 class AlreadyHolds(Conflict):
     """The officer has a camera of this kind (rule 7)."""
 
@@ -59,19 +66,27 @@ class HistoryStands(Conflict):
     """What was done can no longer be undone; a new act is needed (rule 9)."""
 
 
+# The rule that gives helmet-mounted work a Flex 2.
+_HELMET = 6
+
+
 @dataclass(frozen=True)
 class Issue:
-    """What a clerk asks for. ``due_back`` is None for the policy's loan, or for a personal issue without end."""
+    """What a clerk asks for. ``due_back`` is None for the policy's loan, or for a personal issue without end.
+
+    ``purpose`` is what the camera is for, where a rule asks (rule 6).
+    """
 
     serial: str
     collar: str
     kind: IssueKind
     due_back: datetime | None = None
     override_reason: str | None = None
+    purpose: Purpose | None = None
 
 
 def issue(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now: datetime) -> AllocationNow:
-    """Put a ready camera into a trained officer's hands (rules 3, 4, 7, 8, 10, 13).
+    """Put a ready camera into a trained officer's hands (rules 3, 4, 6, 7, 8, 10, 13, 15).
 
     ``now`` and ``due_back`` are aware instants. Camera and officer stay locked until the caller's transaction ends,
     so two counters cannot issue one camera, nor one officer two.
@@ -80,32 +95,27 @@ def issue(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now:
         NotFound: no such camera or officer.
         Invalid: due back in the past, or an override without a reason.
         Forbidden: an override by somebody who may not.
-        CameraNotReady, TrainingLapsed, AlreadyHolds: with the rule, what was found and who can mend it.
+        CameraNotReady, TrainingLapsed, HasLeft, AlreadyHolds: with the rule, what was found and who can mend it.
     """
     if wanted.due_back is not None and wanted.due_back <= now:
         raise Invalid("It would be due back before it is issued.", fields={"due_back": ["is in the past"]})
     camera = lock_camera(session, wanted.serial)
     in_the_way = blocks(standing_of(session, camera), wanted.kind, policy)
     officer = lock_officer(session, wanted.collar)
-    in_the_way += _training_blocks(officer, now)
+    excepted = wanted.purpose is not None and is_excepted(session, officer, _HELMET, local_day(now))
+    in_the_way += officer_blocks(officer, camera, wanted.purpose, is_excepted=excepted, now=now)
     _require_clear(session, actor, camera, officer, in_the_way, wanted.override_reason, now)
     held = held_by(session, officer)
     require_free_hands(officer, held, wanted.kind)
     due_back = wanted.due_back
     if due_back is None and wanted.kind is IssueKind.POOL:
         due_back = now + policy.pool_loan
+    if officer.leaves_on is not None:
+        due_back = min(due_back or end_of(officer.leaves_on), end_of(officer.leaves_on))
     if any(other.active for other in held):
         rest_active(session, officer)
-    return hand_over(session, actor, camera, officer, wanted.kind, due_back, Event.CAMERA_ISSUED, now=now)
-
-
-def _training_blocks(officer: Officer, now: datetime) -> list[Block]:
-    if officer.is_trained(now.date()):
-        return []
-    until = officer.trained_until
-    detail = f"ended on {until:%d %B %Y}" if until else "is not on record"
-    found = {"trained_until": until.isoformat() if until else None}
-    return [Block(4, f"The training of {officer.collar} {detail}.", "supervisor", found, can_override=True)]
+    event = Event.CAMERA_ISSUED
+    return hand_over(session, actor, camera, officer, wanted.kind, due_back, event, now=now, purpose=wanted.purpose)
 
 
 def _require_clear(
@@ -145,6 +155,8 @@ def _refusal(camera: CameraNow, officer: Officer, block: Block) -> Conflict:
         # An untrained officer who asked for a camera is something a supervisor will want to read about.
         evidence = Evidence(Event.ISSUE_REFUSED, Subject.CAMERA, camera.serial, officer.collar)
         return TrainingLapsed(block.what, rule=4, found=found, mend=block.mend, evidence=evidence)
+    if block.rule == 15:  # noqa: PLR2004 - the rule's number in the domain
+        return HasLeft(block.what, rule=15, found=found, mend=block.mend)
     return CameraNotReady(block.what, rule=block.rule, found=found, mend=block.mend)
 
 
@@ -172,6 +184,7 @@ def hand_over(
     now: datetime,
     continues: AllocationNow | None = None,
     active: bool = True,
+    purpose: Purpose | None = None,
 ) -> AllocationNow:
     """Open an allocation and log it as ``event``. Every check is the caller's, who holds the locks."""
     camera = put(session, camera, Custody.ISSUED, now=now)
@@ -194,6 +207,7 @@ def hand_over(
         officer=officer.collar,
         kind=kind,
         due_back=due_back,
+        purpose=purpose,
         allocation=allocation.id,
     )
     return allocation
@@ -279,9 +293,6 @@ BY_HAND: frozenset[tuple[Custody, Custody]] = frozenset(
         (Custody.IN_STOCK, Custody.QUARANTINED),
         (Custody.RETURNING, Custody.QUARANTINED),
         (Custody.QUARANTINED, Custody.IN_STOCK),
-        (Custody.IN_STOCK, Custody.REPAIR),
-        (Custody.QUARANTINED, Custody.REPAIR),
-        (Custody.REPAIR, Custody.QUARANTINED),
         (Custody.RECOVERED, Custody.QUARANTINED),
     }
 )
@@ -290,27 +301,30 @@ BY_HAND: frozenset[tuple[Custody, Custody]] = frozenset(
 def move(
     session: Session, actor: Actor, serial: str, to: Custody, *, note: str | None = None, now: datetime
 ) -> CameraNow:
-    """Change the custody of a camera that nobody has: into quarantine and out, to repair and back.
+    """Change the custody of a camera that nobody has: into stock, into quarantine and out.
 
     Raises:
         NotFound
         HistoryStands: rule 9: not a step that is done by hand.
-        CameraNotReady: rule 10: to repair with footage that is not offloaded, or while it is held.
     """
     camera = lock_camera(session, serial)
     was = camera.custody
-    if to is Custody.REPAIR:
-        _require_offloaded(session, camera)
     if (was, to) not in BY_HAND:
         able = sorted(str(step) for start, step in BY_HAND if start is was)
         what = f"{serial} is {was}; by hand it can become {' or '.join(able) or 'nothing else'}."
+        what += " Loss, repair, hold and the end of its life have acts of their own."
         raise HistoryStands(what, rule=9, found={"custody": str(was), "possible": able})
     camera = put(session, camera, to, now=now)
     audit.record(session, actor, Event.CAMERA_MOVED, (Subject.CAMERA, serial), at=now, custody=[was, to], note=note)
     return camera
 
 
-def _require_offloaded(session: Session, camera: CameraNow) -> None:
+def require_offloaded(session: Session, camera: CameraNow) -> None:
+    """Refuse what rule 10 forbids while footage is on a camera, or while it is held.
+
+    Raises:
+        CameraNotReady: rule 10.
+    """
     if camera.custody is Custody.HELD:
         raise CameraNotReady(f"{camera.serial} is held as evidence.", rule=10, mend="the authority that holds it")
     report = standing_of(session, camera).report

@@ -65,7 +65,7 @@ def take_back(body: dict[str, Any], serial: str) -> AllocationNow:
 @cameras.arguments(schemas.CustodyMove)
 @cameras.response(200, CameraSchema)
 def move(body: dict[str, Any], serial: str) -> Response:
-    """Move a camera that nobody has: into quarantine and out, to repair and back."""
+    """Move a camera that nobody has: into stock, into quarantine and out."""
     session, actor = caller()
     service.move(session, actor, serial, body["custody"], note=body["note"], now=utc_now())
     return tagged(holdings.get(session, serial), CameraSchema())

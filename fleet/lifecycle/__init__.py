@@ -1,1 +1,1 @@
-"""A camera's life beside issue and return: loss, repair, evidential hold, retirement; and kit due back from leavers."""
+"""What becomes of a camera beside issue and return: loss, repair, hold, the end of its life; leavers and exceptions."""

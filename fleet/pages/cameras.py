@@ -106,7 +106,7 @@ def issue(serial: str) -> ResponseReturnValue:
 @pages.post("/cameras/<identifier:serial>/move")
 @allow(Permission.CAMERA_EDIT)
 def move(serial: str) -> ResponseReturnValue:
-    """Move it by hand: into quarantine and out, to repair and back."""
+    """Move it by hand: into stock, into quarantine and out."""
 
     def act() -> str:
         said = forms.read(CustodyMove(), request.form, prefix="move-")

@@ -17,7 +17,8 @@ SAYS: dict[StrEnum, str] = {
     Mode.FAULTY: "Every camera scanned after this is returned as faulty, and quarantined.",
     Mode.PERSONAL: "Every camera issued after this is a personal issue.",
     Mode.POOL: "Every camera issued after this is a loan from the pool.",
-    Mode.NORMAL: "Ends return, faulty, personal and pool.",
+    Mode.HELMET: "Every camera issued after this is a loan for helmet-mounted work, which takes a Flex 2.",
+    Mode.NORMAL: "Ends return, faulty, personal, pool and helmet.",
     Command.UNDO: "Reverses the last act, for as long as that can be done.",
     Command.DONE: "Ends the officer’s visit.",
 }

@@ -8,6 +8,7 @@ from typing import Any
 import marshmallow as ma
 
 from fleet.api import Flag, Instant, Schema, Text, Word
+from fleet.clock import LOCAL
 from fleet.errors import FleetError, Invalid
 from fleet.pages import words
 from fleet.web import caller, service
@@ -117,14 +118,14 @@ def _with_zone(text: str, *, end_of_day: bool) -> str:
     """A day or a local time as an instant; what is neither is left for the schema to refuse."""
     try:
         on = date.fromisoformat(text) + timedelta(days=1 if end_of_day else 0)
-        return datetime.combine(on, time(), words.LOCAL).isoformat()
+        return datetime.combine(on, time(), LOCAL).isoformat()
     except (ValueError, OverflowError):
         pass
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return (at if at.tzinfo is not None else at.replace(tzinfo=words.LOCAL)).isoformat()
+    return (at if at.tzinfo is not None else at.replace(tzinfo=LOCAL)).isoformat()
 
 
 def _plain(name: str, texts: Any) -> list[str]:

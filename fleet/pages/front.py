@@ -13,7 +13,7 @@ from fleet.actors import Actor, Role
 from fleet.audit import Event
 from fleet.audit import service as log
 from fleet.auth.permissions import Permission, is_permitted
-from fleet.clock import utc_now
+from fleet.clock import LOCAL, utc_now
 from fleet.custody import holdings
 from fleet.custody.holdings import Attention
 from fleet.pages import words
@@ -132,8 +132,8 @@ def _auditor(session: Session) -> list[Group]:
 
 
 def _since_yesterday(session: Session, *events: Event) -> Group:
-    yesterday = utc_now().astimezone(words.LOCAL).date() - timedelta(days=1)
-    counted = log.events_since(session, datetime.combine(yesterday, time(), words.LOCAL))
+    yesterday = utc_now().astimezone(LOCAL).date() - timedelta(days=1)
+    counted = log.events_since(session, datetime.combine(yesterday, time(), LOCAL))
     return Group("In the log since yesterday", [_logged(event, counted, yesterday) for event in events])
 
 

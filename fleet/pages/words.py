@@ -4,12 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fleet.audit import Event
+from fleet.clock import LOCAL
 from fleet.errors import FleetError
-
-LOCAL = ZoneInfo("Europe/London")
 
 _WORDS = {
     "body-2": "Body 2",

@@ -32,10 +32,13 @@ class Team(Base):
 
 
 class Person(Registered, Base):
-    """An officer or member of staff. ``trained_until`` is the last day their training covers; None, no training."""
+    """An officer or member of staff. ``trained_until`` is the last day their training covers; None, no training.
+
+    ``leaves_on`` is a leaver's last day (rule 15).
+    """
 
     __tablename__ = "person"
-    __table_args__ = (sa.Index(None, "trained_until"),)
+    __table_args__ = (sa.Index(None, "trained_until"), sa.Index(None, "function"))
     KEY = "collar"
 
     collar: Mapped[str] = mapped_column(Identifier, unique=True)
@@ -44,6 +47,7 @@ class Person(Registered, Base):
     function: Mapped[Function | None] = mapped_column(words(Function))
     site_id: Mapped[int | None] = mapped_column(sa.ForeignKey("site.id"), index=True)
     trained_until: Mapped[date | None]
+    leaves_on: Mapped[date | None]
 
     team: Mapped[Team | None] = relationship()
     site: Mapped[Site | None] = relationship()

@@ -27,4 +27,4 @@ class NewPerson(PersonChange):
 
 
 class PersonSchema(NewPerson):
-    pass
+    leaves_on = ma.fields.Date(allow_none=True)

@@ -28,6 +28,7 @@ _ROWS = (
         Person.function,
         Site.code.label("site"),
         Person.trained_until,
+        Person.leaves_on,
         Person.version,
     )
     .join(Team, Team.id == Person.team_id, isouter=True)

@@ -249,7 +249,7 @@ def test_an_act_on_a_camera_that_cannot_be_is_not_found(api: Api, make: Factory,
     body = {
         "issue": {"collar": make.officer(), "kind": "pool"},
         "return": {"condition": "good"},
-        "custody": {"custody": "repair"},
+        "custody": {"custody": "quarantined"},
     }[act]
 
     problem(api("POST", f"/cameras/{'X' * 300}/{act}", body), 404)

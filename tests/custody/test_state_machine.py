@@ -39,7 +39,7 @@ ACTED = {
 }
 
 cameras, officers, roles = st.sampled_from(CAMERAS), st.sampled_from(OFFICERS), st.sampled_from(ROLES)
-kinds, conditions = st.sampled_from(IssueKind), st.sampled_from(Condition)
+kinds, conditions = st.sampled_from(IssueKind), st.sampled_from([Condition.GOOD, Condition.FAULTY])
 
 
 @dataclass

@@ -133,17 +133,6 @@ def test_a_supervisor_overrides_with_a_reason_and_a_clerk_is_not_asked_for_one(a
     assert "Reason: major incident" in page
 
 
-def test_rule_10_no_repair_with_footage_on_it(admin: Person, make: Factory) -> None:
-    serial = make.camera()
-    make.report(serial, unoffloaded=4)
-
-    response = admin.post(f"/cameras/{serial}/move", **{"move-custody": "repair", "move-note": "cracked"})
-
-    assert response.status_code == 409
-    assert "This is rule 10." in text_of(response)
-    assert "cracked" in response.text
-
-
 def test_only_the_steps_that_are_possible_by_hand_are_offered(admin: Person, make: Factory) -> None:
     serial = make.camera()
 

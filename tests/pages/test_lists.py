@@ -7,7 +7,7 @@ import pytest
 from fleet.actors import Role
 from fleet.audit import Event
 from fleet.cameras.states import Model
-from fleet.pages.words import LOCAL
+from fleet.clock import LOCAL
 from fleet.people.models import Function
 from fleet.web import Service
 from tests.factories import Factory, now, unique

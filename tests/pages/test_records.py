@@ -152,7 +152,7 @@ def test_whoever_may_not_edit_finds_no_way_in(app: Service, make: Factory) -> No
     assert "/edit" not in page.text
     assert '<form method="post" action="/cameras' not in page.text
     assert auditor.get(f"/cameras/{serial}/edit").status_code == 403
-    assert auditor.post(f"/cameras/{serial}/move", **{"move-custody": "repair"}).status_code == 403
+    assert auditor.post(f"/cameras/{serial}/move", **{"move-custody": "quarantined"}).status_code == 403
 
 
 def test_rule_3_a_site_reaches_its_next_stage_with_a_note(admin: Person, make: Factory) -> None:
@@ -174,11 +174,11 @@ def test_a_form_without_its_token_is_refused(app: Service, admin: Person, make: 
     serial = make.camera()
     app.config["WTF_CSRF_ENABLED"] = True
     try:
-        refused = admin.post(f"/cameras/{serial}/move", **{"move-custody": "repair"})
+        refused = admin.post(f"/cameras/{serial}/move", **{"move-custody": "quarantined"})
         page = admin.get(f"/cameras/{serial}").text
         token = re.search(r'name="csrf_token" value="([^"]+)"', page)
         assert token is not None
-        done = admin.post(f"/cameras/{serial}/move", **{"move-custody": "repair", "csrf_token": token[1]})
+        done = admin.post(f"/cameras/{serial}/move", **{"move-custody": "quarantined", "csrf_token": token[1]})
     finally:
         app.config["WTF_CSRF_ENABLED"] = False
 
