@@ -175,6 +175,12 @@ def _narrow_retirements(filters: Mapping[str, Any], _now: datetime) -> list[Cond
 RETIREMENTS = CaseList(_retirement_rows, {"serial": [Camera.serial.expression]}, _narrow_retirements)
 
 
+def open_loss_of(session: Session, serial: str) -> int | None:
+    """The number of a camera's loss that is not recovered, or None."""
+    statement = sa.select(Loss.id).join(Camera).where(Camera.serial == serial, Loss.recovered_at.is_(None))
+    return session.scalars(statement).first()
+
+
 def retirement(session: Session, serial: str, *, now: datetime) -> dict[str, Any]:
     """How far one camera is on its way out.
 

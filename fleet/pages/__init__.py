@@ -12,11 +12,17 @@ from fleet.pages import (
     counter_exceptions,
     counter_line,
     counter_shell,
+    departures,
+    exceptions,
     front,
+    holds,
     layout,
+    losses,
     me,
     people,
     problem_kinds,
+    repairs,
+    retirements,
     sign_in,
     sites,
     stores,
@@ -27,6 +33,7 @@ from fleet.web import Service
 _MODULES = (
     front, counter, counter_line, counter_shell, counter_exceptions, commands, stores, cameras, people, sites, tasers,
     audit, accounts, sign_in, me, problem_kinds,
+    losses, repairs, holds, retirements, departures, exceptions,
 )  # fmt: skip
 _BLUEPRINTS = [module.pages for module in _MODULES]
 

@@ -22,8 +22,11 @@ from fleet.custody.readiness import blocks
 from fleet.custody.records import standing_of
 from fleet.custody.schemas import CameraQuery, CustodyMove, IssueRequest, ReturnRequest
 from fleet.errors import FleetError
+from fleet.lifecycle import cases
+from fleet.lifecycle.models import GONE
 from fleet.pages import forms, words
 from fleet.pages.listing import Column, Listing, older
+from fleet.pages.possible import acts_on
 from fleet.pages.records import Record
 from fleet.paging import Page, Paging
 from fleet.web import allow, caller
@@ -128,19 +131,26 @@ def _act(serial: str, act: Callable[[], str]) -> ResponseReturnValue:
 
 def _page(serial: str, refused: FleetError | None = None) -> ResponseReturnValue:
     session, _ = caller()
-    row = CAMERAS.get(session, serial)
+    row, shown_camera = CAMERAS.get(session, serial), holdings.get(session, serial)
     shown = {
-        "camera": holdings.get(session, serial),
+        "camera": shown_camera,
         "blocks": _in_the_way(session, row),
         "history": older(f"history of {serial}", lambda page: holdings.history(session, serial, page)),
         "return_fields": forms.fields_of(ReturnRequest, prefix="return-"),
         "issue_fields": _issue_fields(),
         "move_fields": _move_fields(row.custody),
+        "acts": _acts(shown_camera),
         "now": utc_now(),
     }
     errors = forms.errors_of(refused)
     status = refused.status if refused else 200
     return render_template("cameras/camera.html", **shown, typed=request.form, errors=errors), status
+
+
+def _acts(camera: Mapping[str, Any]) -> list[dict[str, str]]:
+    session, actor = caller()
+    loss = cases.open_loss_of(session, camera["serial"]) if camera["custody"] in GONE else None
+    return acts_on(camera, actor, loss=loss)
 
 
 def _in_the_way(session: Session, camera: Camera) -> list[dict[str, Any]]:
@@ -155,6 +165,7 @@ def _issue_fields() -> list[forms.Field]:
     _, actor = caller()
     may_override = is_permitted(actor, Permission.CUSTODY_OVERRIDE)
     hints = {
+        "purpose": "Public-order work with a helmet gets a Flex 2 (rule 6).",
         "due_back": "Local time. Left empty, a loan lasts one shift and a personal issue has no end.",
         "override_reason": "Only where a rule stands in the way that you may override. It is kept in the log.",
     }

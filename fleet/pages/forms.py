@@ -20,6 +20,21 @@ _KINDS: tuple[tuple[type[ma.fields.Field[Any]], str], ...] = (
     (ma.fields.Date, "date"),
     (ma.fields.Integer, "number"),
 )
+# What somebody explains in more than a line.
+_AREAS = frozenset(
+    {
+        "note",
+        "address",
+        "circumstances",
+        "reason",
+        "fault",
+        "recordings",
+        "affected",
+        "measures",
+        "ico_reason",
+        "method",
+    }
+)
 _YES_OR_NO = [("true", "Yes"), ("false", "No")]
 # What marshmallow says to a program, said to a person after the field's name.
 _PLAINLY = {
@@ -46,21 +61,30 @@ class Field:
 
 
 def fields_of(
-    schema: type[Schema], *, without: Collection[str] = (), hints: Mapping[str, str] | None = None, prefix: str = ""
+    schema: type[Schema],
+    *,
+    without: Collection[str] = (),
+    hints: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    prefix: str = "",
 ) -> list[Field]:
     """A schema's fields as a form shows them; their names begin with ``prefix``."""
     # Bodies name the identifier last, since it is what is added to a change; people begin with it.
     found = sorted(schema().fields.items(), key=lambda item: not item[1].required)
-    return [_field(name, field, (hints or {}).get(name), prefix) for name, field in found if name not in without]
+    texts = labels or {}
+    return [
+        _field(name, field, (hints or {}).get(name), prefix, texts.get(name) or words.label(name))
+        for name, field in found
+        if name not in without
+    ]
 
 
-def _field(name: str, schema_field: ma.fields.Field[Any], hint: str | None, prefix: str) -> Field:
+def _field(name: str, schema_field: ma.fields.Field[Any], hint: str | None, prefix: str, text: str) -> Field:
     kind = next((kind for kind_of, kind in _KINDS if isinstance(schema_field, kind_of)), "text")
     options = options_of(schema_field)
-    text = words.label(name)
     if not schema_field.required and not isinstance(schema_field, Flag):
         text += " (optional)"
-    if name in {"note", "address"} and isinstance(schema_field, Text):
+    if name in _AREAS and isinstance(schema_field, Text):
         kind = "area"
     empty = None if isinstance(schema_field, Flag) else "Choose one" if schema_field.required else "Not known"
     return Field(f"{prefix}{name}", text, "choice" if options else kind, options, empty, hint)

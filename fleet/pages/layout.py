@@ -46,6 +46,8 @@ _PAGES: dict[str, tuple[str, str]] = {
     Subject.TASER: ("tasers_pages.taser", "serial"),
     Subject.ACCOUNT: ("accounts_pages.account", "name"),
     Subject.COUNTER_ACT: ("counter_exceptions.exception", "number"),
+    "loss": ("losses_pages.loss", "number"),
+    "retirement": ("retirements_pages.disposal", "serial"),
 }
 
 
@@ -77,7 +79,7 @@ def may(permission: str) -> bool:
     return is_permitted(present(), Permission(permission))
 
 
-def page_of(kind: str, identifier: str | None) -> str | None:
+def page_of(kind: str, identifier: str | int | None) -> str | None:
     """The address of the page about something, given its kind in the log; None for what has none, or none for you."""
     if identifier is None or kind not in _PAGES:
         return None

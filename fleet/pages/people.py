@@ -10,6 +10,7 @@ from fleet.audit import Subject
 from fleet.auth.permissions import Permission
 from fleet.clock import utc_now
 from fleet.custody import holdings
+from fleet.lifecycle import cases
 from fleet.pages.listing import Column, Listing, older
 from fleet.pages.records import Record
 from fleet.paging import Page, Paging
@@ -67,6 +68,8 @@ def person(collar: str) -> str:
         person=service.get(session, collar),
         kit=holdings.kit(session, collar),
         tasers=tasers.held_by(session, collar),
+        departure=cases.departure_of(session, collar, now=now),
+        exceptions=cases.exceptions_of(session, collar, now=now),
         history=older(f"cameras of {collar}", lambda page: holdings.held_before(session, collar, page)),
         now=now,
     )

@@ -28,6 +28,12 @@ WORK: tuple[Work, ...] = (
         Permission.COUNTER_USE,
     ),
     Work("Command barcodes", "/counter/commands", "Print the counter’s commands to scan them.", Permission.COUNTER_USE),
+    Work("Missing, lost and stolen", "/losses", "Cameras that are gone, and the breach assessment of each."),
+    Work("Repairs", "/repairs", "What is at a supplier, in warranty or not, and what is overdue there."),
+    Work("Held as evidence", "/holds", "Cameras that an authority wants kept as they are."),
+    Work("Out of service", "/retirements", "Retired, wiped, waiting for a second person, disposed of."),
+    Work("Leavers and movers", "/departures", "Whose kit is due back by which day, and what they still hold."),
+    Work("Exceptions", "/exceptions", "Firearms officers without a camera, and helmets without a Flex 2."),
 )
 
 
