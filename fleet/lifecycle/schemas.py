@@ -235,13 +235,13 @@ class ExceptionQuery(ListQuery):
     q = ma.fields.String()
 
 
-class NewException(Schema):
+class NewRuleException(Schema):
     rule = ma.fields.Integer(required=True, strict=True, validate=ma.validate.OneOf([5, 6]))
     reason = _said()
     until = ma.fields.Date(required=True)
 
 
-class ExceptionSchema(Schema):
+class RuleExceptionSchema(Schema):
     collar = ma.fields.String()
     name = ma.fields.String(allow_none=True)
     team = ma.fields.String(allow_none=True)
@@ -254,4 +254,4 @@ class ExceptionSchema(Schema):
 
 
 class OfficersExceptions(Schema):
-    items = ma.fields.List(ma.fields.Nested(ExceptionSchema))
+    items = ma.fields.List(ma.fields.Nested(RuleExceptionSchema))

@@ -268,7 +268,7 @@ def withdraw_departure(body: dict[str, Any], collar: str) -> dict[str, Any]:
 @lifecycle.route("/exceptions")
 @allow(Permission.PERSON_VIEW)
 @lifecycle.arguments(schemas.ExceptionQuery, location="query")
-@lifecycle.response(200, page_of(schemas.ExceptionSchema))
+@lifecycle.response(200, page_of(schemas.RuleExceptionSchema))
 def find_exceptions(query: dict[str, Any]) -> dict[str, Any]:
     """Firearms officers without a camera, and every exception to rules 5 and 6."""
     return _page("exceptions", cases.EXCEPTIONS, query)
@@ -281,7 +281,7 @@ def _exceptions(collar: str) -> dict[str, Any]:
 
 @lifecycle.route("/people/<identifier:collar>/exceptions", methods=["POST"])
 @allow(Permission.EXCEPTION_EDIT)
-@lifecycle.arguments(schemas.NewException)
+@lifecycle.arguments(schemas.NewRuleException)
 @lifecycle.response(201, schemas.OfficersExceptions)
 def record_exception(body: dict[str, Any], collar: str) -> dict[str, Any]:
     """Record an exception to rule 5 or 6; the answer is all that the officer has."""

@@ -34,7 +34,7 @@ def _record(collar: str, said: dict[str, Any]) -> str:
 
 Act(
     path="/people/<identifier:key>/exception", name="record", permission=Permission.EXCEPTION_EDIT,
-    schema=schemas.NewException, heading="An exception for {}", button="Put it on record",
+    schema=schemas.NewRuleException, heading="An exception for {}", button="Put it on record",
     says="Rule 5: every firearms officer holds a camera. Rule 6: helmet-mounted public-order work gets a Flex 2.",
     do=_record, about=about_officer, back=person_page,
     hints={"reason": "Why the rule does not apply to them.", "until": "The last day on which it does not apply."},
