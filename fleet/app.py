@@ -16,6 +16,7 @@ from fleet.counter.views import counter
 from fleet.custody.views import cameras
 from fleet.db import Database
 from fleet.gate import FleetGate, security_headers
+from fleet.jobs.views import jobs
 from fleet.lifecycle.views import lifecycle
 from fleet.paging import Cursors
 from fleet.people.views import people
@@ -86,7 +87,7 @@ def _configure(app: Service, settings: Settings) -> None:
 def _add_api(app: Service) -> None:
     api = description(app)
     protection = CSRFProtect(app)
-    for blueprint in (cameras, people, sites, docks, tasers, lifecycle, counter, audit):
+    for blueprint in (cameras, people, sites, docks, tasers, lifecycle, counter, audit, jobs):
         api.register_blueprint(blueprint, url_prefix=PREFIX)
         # The API knows no cookie, so there is nothing to forge.
         protection.exempt(blueprint)

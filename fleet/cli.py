@@ -11,6 +11,7 @@ from fleet.auth import accounts
 from fleet.clock import utc_now
 from fleet.console import Group, terminal, up_to_date
 from fleet.identifiers import canonical
+from fleet.jobs.commands import jobs
 from fleet.people import sign_ins
 from fleet.transfer.commands import export_command, import_command
 from fleet.up import up
@@ -23,7 +24,7 @@ user_commands = Group("users", help="People's sign-ins.")
 
 def register(app: Service) -> None:
     """Add the commands."""
-    for command in (up, db_commands, token_commands, user_commands, import_command, export_command):
+    for command in (up, jobs, db_commands, token_commands, user_commands, import_command, export_command):
         app.cli.add_command(command)
 
 

@@ -24,7 +24,7 @@ HEADER = "Idempotency-Key"
 _WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _LONGEST_KEY = 255
 _KEPT_FOR = timedelta(days=1)
-# One write in fifty removes up to a hundred old keys: twice as many as the fifty add.
+# One write in fifty removes up to a hundred old keys: twice as many as the fifty add, should nothing else do so.
 _FORGETFULNESS = 0.02
 _FORGOTTEN_AT_ONCE = 100
 _KEPT_HEADERS = ("Content-Type", "ETag", "Location")
@@ -32,7 +32,7 @@ _FIRST_SERVER_ERROR = 500
 
 
 class IdempotencyKey(Base):
-    """A key that an actor used, and the answer it got. Of no use after a day, and removed then by ``_forget_old``."""
+    """A key that an actor used, and the answer it got. Of no use after a day, and removed then by ``forget_old``."""
 
     __tablename__ = "idempotency_key"
     __table_args__ = (sa.Index(None, "created_at", postgresql_using="brin"),)
@@ -71,7 +71,7 @@ def once(
         raise Invalid(f"{HEADER} must be 1 to {_LONGEST_KEY} printable characters.")
     fingerprint = _fingerprint(request)
     if random.random() < _FORGETFULNESS:  # noqa: S311 - any request will do
-        _forget_old(session)
+        forget_old(session, now=utc_now())
     if not _claim(session, actor, key, fingerprint):
         return _replay(session, actor, key, fingerprint)
     try:
@@ -94,12 +94,13 @@ def _fingerprint(request: Request) -> bytes:
     return digest.digest()
 
 
-def _forget_old(session: Session) -> None:
-    """Remove some keys that are older than a day, and none that another request is removing."""
-    old = sa.select(IdempotencyKey.actor, IdempotencyKey.key).where(IdempotencyKey.created_at < utc_now() - _KEPT_FOR)
-    some = old.limit(_FORGOTTEN_AT_ONCE).with_for_update(skip_locked=True).cte()
+def forget_old(session: Session, *, now: datetime, at_once: int = _FORGOTTEN_AT_ONCE) -> int:
+    """Remove some keys that are older than a day, none that another transaction is removing, and answer how many."""
+    old = sa.select(IdempotencyKey.actor, IdempotencyKey.key).where(IdempotencyKey.created_at < now - _KEPT_FOR)
+    some = old.limit(at_once).with_for_update(skip_locked=True).cte()
     gone = sa.delete(IdempotencyKey).where(IdempotencyKey.actor == some.c.actor, IdempotencyKey.key == some.c.key)
-    session.execute(gone, execution_options={"synchronize_session": False})
+    removed = gone.returning(IdempotencyKey.key)
+    return len(session.execute(removed, execution_options={"synchronize_session": False}).all())
 
 
 def _claim(session: Session, actor: Actor, key: str, fingerprint: bytes) -> bool:

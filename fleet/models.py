@@ -7,6 +7,7 @@ from fleet.counter import models as counter
 from fleet.custody import models as custody
 from fleet.demonstration import DemonstrationPart
 from fleet.idempotency import IdempotencyKey
+from fleet.jobs import models as jobs
 from fleet.lifecycle import models as lifecycle
 from fleet.people import models as people
 from fleet.sites import models as sites
@@ -20,6 +21,7 @@ __all__ = [
     "cameras",
     "counter",
     "custody",
+    "jobs",
     "lifecycle",
     "people",
     "sites",

@@ -259,14 +259,20 @@ def _hidden(name: str) -> str:
     return secret.digest(name).hex()
 
 
-def forget_old(session: Session, now: datetime) -> None:
-    """Remove some sessions that are over and some failures that no longer count: a bounded number, in little time."""
+def forget_old(session: Session, now: datetime, *, at_once: int = _FORGOTTEN_AT_ONCE) -> int:
+    """Remove some sessions that are over and some failures that no longer count, and answer how many.
+
+    At most ``at_once`` of each kind are looked at, so that it takes little time.
+    """
     over = sa.select(WebSession.id).where(WebSession.expires_at < now).order_by(WebSession.expires_at)
     # Failures arrive in the order of time, so the oldest are the first; no index on time is needed.
     first = sa.select(FailedSignIn.id).order_by(FailedSignIn.id)
+    removed = 0
     for model, some, old in (
         (WebSession, over, WebSession.expires_at < now),
         (FailedSignIn, first, FailedSignIn.at < now - _WINDOW),
     ):
-        chosen = some.limit(_FORGOTTEN_AT_ONCE).with_for_update(skip_locked=True)
-        session.execute(sa.delete(model).where(model.id.in_(chosen), old))
+        chosen = some.limit(at_once).with_for_update(skip_locked=True)
+        gone = sa.delete(model).where(model.id.in_(chosen), old).returning(model.id)
+        removed += len(session.execute(gone).all())
+    return removed

@@ -16,6 +16,7 @@ from fleet.pages import (
     exceptions,
     front,
     holds,
+    jobs,
     layout,
     losses,
     me,
@@ -32,7 +33,7 @@ from fleet.web import Service
 
 _MODULES = (
     front, counter, counter_line, counter_shell, counter_exceptions, commands, stores, cameras, people, sites, tasers,
-    audit, accounts, sign_in, me, problem_kinds,
+    audit, jobs, accounts, sign_in, me, problem_kinds,
     losses, repairs, holds, retirements, departures, exceptions,
 )  # fmt: skip
 _BLUEPRINTS = [module.pages for module in _MODULES]

@@ -32,6 +32,7 @@ SECTIONS = (
     Section("Tasers", "/tasers", Permission.TASER_VIEW),
     Section("My kit", "/me", Permission.OWN_KIT_VIEW),
     Section("Log", "/audit", Permission.AUDIT_VIEW),
+    Section("Jobs", "/jobs", Permission.JOB_VIEW),
     Section("Accounts", "/accounts", Permission.ACCOUNT_MANAGE),
     Section("Tokens", "/tokens", Permission.TOKEN_MANAGE),
 )

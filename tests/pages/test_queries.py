@@ -38,6 +38,8 @@ PAGES = {
     "/tasers/T1": 2,
     "/tasers/T1/edit": 2,
     "/audit": 3,
+    "/jobs": 3,
+    "/jobs/tidy": 3,
     "/me": 6,
 }
 
