@@ -5,6 +5,7 @@ A test that must count everything asks for ``empty`` and gets a register to itse
 """
 
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -94,7 +95,16 @@ def empty(postgres: embedded.Databases, var: Path) -> Iterator[Service]:
     yield application
     application.database.dispose()
     with psycopg.connect(_plain(owner), autocommit=True) as connection:
+        _wait_until_left(connection, name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _wait_until_left(connection: psycopg.Connection[Any], name: str) -> None:
+    """Closed connections take a moment to end, and those of another role cannot be ended by force."""
+    for _ in range(100):
+        if not connection.execute("SELECT FROM pg_stat_activity WHERE datname = %s", [name]).fetchall():
+            return
+        time.sleep(0.05)
 
 
 def _plain(url: sa.URL) -> str:
