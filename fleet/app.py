@@ -17,12 +17,14 @@ from fleet.custody.views import cameras
 from fleet.db import Database
 from fleet.gate import FleetGate, security_headers
 from fleet.jobs.views import jobs
+from fleet.labels.views import labels
 from fleet.lifecycle.views import lifecycle
 from fleet.paging import Cursors
 from fleet.people.views import people
 from fleet.settings import Settings, kept_secret
 from fleet.sites.views import docks, sites
 from fleet.tasers.views import tasers
+from fleet.visits.views import visiting
 from fleet.web import Service, prepare_routes, public
 
 _MEBIBYTE = 1024 * 1024
@@ -87,7 +89,9 @@ def _configure(app: Service, settings: Settings) -> None:
 def _add_api(app: Service) -> None:
     api = description(app)
     protection = CSRFProtect(app)
-    for blueprint in (cameras, people, sites, docks, tasers, lifecycle, counter, audit, jobs):
+    for blueprint in (
+        cameras, people, sites, docks, tasers, lifecycle, counter, visiting, labels, audit, jobs,
+    ):  # fmt: skip
         api.register_blueprint(blueprint, url_prefix=PREFIX)
         # The API knows no cookie, so there is nothing to forge.
         protection.exempt(blueprint)

@@ -12,6 +12,7 @@ from fleet.lifecycle import models as lifecycle
 from fleet.people import models as people
 from fleet.sites import models as sites
 from fleet.tasers import models as tasers
+from fleet.visits import models as visits
 
 __all__ = [
     "DemonstrationPart",
@@ -26,4 +27,5 @@ __all__ = [
     "people",
     "sites",
     "tasers",
+    "visits",
 ]

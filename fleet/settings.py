@@ -2,11 +2,12 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Self, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from fsspec.registry import known_implementations
 
@@ -26,6 +27,14 @@ class PoolReadiness(StrEnum):
     AFTER_CHECK = "after-check"
 
 
+class Acknowledging(StrEnum):
+    """Whether an officer has to acknowledge what was issued before the counter goes on to the next."""
+
+    REQUIRED = "required"
+    ASKED = "asked"
+    OFF = "off"
+
+
 @dataclass(frozen=True)
 class Policy:
     """What a force decides for itself (rule 20)."""
@@ -38,6 +47,30 @@ class Policy:
     undo_window: timedelta = timedelta(minutes=1)
     counter_idle: timedelta = timedelta(minutes=5)
     loss_report: timedelta = timedelta(hours=24)
+    acknowledgement: Acknowledging = Acknowledging.ASKED
+    # Whether there is a mail server to send receipts by.
+    mails: bool = False
+
+
+class Transport(StrEnum):
+    """How a mail server is spoken to: TLS from the first byte, TLS before anything is said, or none."""
+
+    TLS = "smtps"
+    STARTTLS = "smtp"
+    PLAIN = "smtp+plain"
+
+
+@dataclass(frozen=True)
+class Mail:
+    """Where mail is handed over, and whom it is from."""
+
+    host: str
+    port: int
+    transport: Transport
+    sender: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    timeout: timedelta = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -63,6 +96,8 @@ class Settings:
     trusted_proxies: int = 0
     session_hours: int = 12
     policy: Policy = Policy()
+    mail: Mail | None = None
+    force_name: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -73,6 +108,7 @@ class Settings:
         """
         reader = _Reader(environ)
         var = Path(environ.get("FLEET_VAR", "var")).absolute()
+        mail = _mail(reader)
         policy = Policy(
             pool_readiness=reader.read("FLEET_POOL_READINESS", PoolReadiness, Policy.pool_readiness),
             minimum_charge_percent=reader.read(
@@ -83,6 +119,8 @@ class Settings:
             undo_window=reader.read("FLEET_UNDO_WINDOW_S", _seconds(1, 3_600), Policy.undo_window),
             counter_idle=reader.read("FLEET_COUNTER_IDLE_S", _seconds(5, 86_400), Policy.counter_idle),
             loss_report=reader.read("FLEET_LOSS_REPORT_S", _seconds(60, 31 * 86_400), Policy.loss_report),
+            acknowledgement=reader.read("FLEET_ACKNOWLEDGEMENT", Acknowledging, Policy.acknowledgement),
+            mails=mail is not None,
         )
         database_url = reader.read("FLEET_DATABASE_URL", _postgresql_url, None)
         owner_url = reader.read("FLEET_OWNER_DATABASE_URL", _postgresql_url, database_url)
@@ -101,6 +139,8 @@ class Settings:
             trusted_proxies=reader.read("FLEET_TRUSTED_PROXIES", _whole(0, 5), cls.trusted_proxies),
             session_hours=reader.read("FLEET_SESSION_HOURS", _whole(1, 24), cls.session_hours),
             policy=policy,
+            mail=mail,
+            force_name=reader.read("FLEET_FORCE_NAME", _short_name, cls.force_name),
         )
         reader.finish()
         return settings
@@ -130,11 +170,64 @@ class _Reader:
             self._wrong.append(f"{name}: {error}")
             return default
 
+    def wrong(self, problem: str) -> None:
+        """Note what is wrong with settings that belong together."""
+        self._wrong.append(problem)
+
     def finish(self) -> None:
         unknown = sorted(name for name in self._environ if name.startswith("FLEET_") and name not in self._known)
         self._wrong += [f"{name}: no such setting" for name in unknown]
         if self._wrong:
             raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(self._wrong))
+
+
+def _mail(reader: _Reader) -> Mail | None:
+    server = reader.read("FLEET_SMTP_URL", _smtp_url, None)
+    sender = reader.read("FLEET_MAIL_FROM", _address, "")
+    timeout = reader.read("FLEET_SMTP_TIMEOUT_S", _seconds(1, 300), Mail.timeout)
+    if server is None:
+        return None
+    if not sender:
+        reader.wrong("FLEET_MAIL_FROM: is needed beside FLEET_SMTP_URL")
+    return replace(server, sender=sender, timeout=timeout)
+
+
+_SMTP_PORTS = {Transport.TLS: 465, Transport.STARTTLS: 587, Transport.PLAIN: 25}
+
+
+def _smtp_url(text: str) -> Mail:
+    # What is wrong is said without the URL itself, which may hold a password.
+    url = urlsplit(text)
+    if url.scheme not in set(Transport):
+        raise ValueError(f"must begin with {', '.join(f'{scheme}://' for scheme in Transport)}")
+    if not url.hostname or url.path not in {"", "/"} or url.query or url.fragment:
+        raise ValueError("must be of the form smtp://USER:PASSWORD@HOST:PORT, without anything after the port")
+    if (url.username is None) != (url.password is None):
+        raise ValueError("must have both a user and a password, or neither")
+    transport = Transport(url.scheme)
+    if transport is Transport.PLAIN and url.password is not None:
+        raise ValueError("sends no password without TLS: use smtp:// or smtps://")
+    user, password = (unquote(part) if part is not None else None for part in (url.username, url.password))
+    return Mail(url.hostname, url.port or _SMTP_PORTS[transport], transport, "", user, password)
+
+
+def _address(text: str) -> str:
+    local, at, host = text.partition("@")
+    if (
+        not (local and at and host)
+        or not text.isascii()
+        or not text.isprintable()
+        or set(text) & set(' ,;:<>"()@') - {"@"}
+    ):
+        raise ValueError("must be one plain address, such as fleet@force.example")
+    return text
+
+
+def _short_name(text: str) -> str:
+    longest = 60
+    if not text.isprintable() or len(text) > longest:
+        raise ValueError(f"must be at most {longest} printable characters")
+    return text.strip()
 
 
 def _switch(text: str) -> bool:

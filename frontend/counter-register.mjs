@@ -11,6 +11,7 @@ const MODES = {
   personal: "Every camera issued is a personal issue.",
   pool: "Every camera issued is a pool loan.",
 };
+const ATTESTED_BY_SCAN = "Others were waiting at the counter.";
 const UNCHECKED = [8, "It was returned and not checked since. Dock it."];
 const QUARANTINED = [8, "It is quarantined."];
 const EMPTY = {
@@ -103,14 +104,14 @@ const refuses = (detail, state, rule = null) => ({ ...says("bad", "Refused", det
  * What a scan means without a line: {tone, title, detail, state, act}. `act` is {kind, body} to be sent when the line
  * returns, or null when there is nothing to send.
  */
-export function decide({ text, repeated, answers }, given) {
+export function decide({ id, text, repeated, answers }, given) {
   const word = spelled(text);
   if (repeated && !answers) {
     return says("caution", "Scanned twice", `${word} was scanned a moment ago. Nothing was done.`, given);
   }
   const asked = answers ? given.take_over : null;
   const state = { ...given, take_over: null };
-  return command(word, state) ?? thing(word, asked, state, text);
+  return command(word, state) ?? thing(word, asked, state, { id, text });
 }
 
 function command(word, state) {
@@ -123,7 +124,18 @@ function command(word, state) {
     const { mode, dock, last_act } = state;
     return says("info", "Next", "Scan an officer or a camera.", { mode, dock, last_act });
   }
+  if (name === "attest") return acknowledged({ method: "attestation", reason: ATTESTED_BY_SCAN }, state.visit, state);
   return name === "undo" ? undo(state) : null;
+}
+
+/** What is given for a visit waits with what was issued in it; a PIN cannot, since only the service can tell it. */
+export function acknowledged(given, visit, state) {
+  if (!visit || !(state.issued ?? []).length) return refuses("Nothing was issued in this visit. Scan an officer, then a camera.", state);
+  if (given.method === "pin") return refuses("A PIN cannot be checked without a line. Sign, or the clerk attests.", state);
+  const { officer, issued, mode, dock, last_act } = state;
+  const how = given.method === "signature" ? "by signature" : "by the clerk";
+  const detail = `${officer} has ${issued.length === 1 ? "1 camera" : `${issued.length} cameras`}, ${how}`;
+  return says("good", "Acknowledged", detail, { mode, dock, last_act }, { kind: "acknowledge", body: { visit, given } });
 }
 
 function undo(state) {
@@ -136,9 +148,9 @@ function undo(state) {
   return says("good", "Undone", `${last.camera} is as it was before`, { ...after, issued }, { kind: "withdraw", body });
 }
 
-function thing(word, asked, state, text) {
+function thing(word, asked, state, { id, text }) {
   const kind = kindOf(word);
-  if (kind === "officer") return officer(word, state);
+  if (kind === "officer") return officer(word, state, id);
   if (kind === "dock") return says("info", `Dock ${word}`, "Returned cameras go into this dock now.", { ...state, dock: word });
   if (kind === "taser") return refuses(`${word} is a Taser. The counter issues cameras; Tasers belong to the armoury.`, state);
   if (kind === "camera" && !state.unsure) return camera(serialOf(word), asked, state);
@@ -151,9 +163,10 @@ function unknown(word, state, text) {
   return says("caution", "Kept, not checked", `${word} is not known here. The service decides when the line is back.`, { ...state, unsure: true }, { kind: "scan", body });
 }
 
-function officer(collar, state) {
-  const issued = state.officer === collar ? (state.issued ?? []) : [];
-  const after = { ...state, officer: collar, issued, unsure: false };
+/** A new officer is a new visit, which is called after this scan; the same one again goes on with theirs. */
+function officer(collar, state, id) {
+  const isSame = state.officer === collar;
+  const after = { ...state, officer: collar, visit: isSame ? state.visit : id, issued: isSame ? (state.issued ?? []) : [], unsure: false };
   if (untrained.has(collar)) return says("caution", `${collar}: no current training`, "By the list that is kept here. (rule 4)", after);
   return says("info", `Officer ${collar}`, "Scan a camera.", after);
 }
@@ -178,7 +191,8 @@ function perhapsOut(serial, state) {
 }
 
 const bodyOf = (serial, holder, state) => ({
-  camera: serial, officer: state.officer ?? null, mode: state.mode ?? "normal", dock: state.dock ?? null, holder,
+  camera: serial, officer: state.officer ?? null, visit: state.visit ?? null, mode: state.mode ?? "normal",
+  dock: state.dock ?? null, holder,
 });
 
 function issue(serial, state) {

@@ -23,6 +23,7 @@ let heartbeatTimer;
 let ownTab;
 
 export const waiting = () => late;
+const isKept = (act) => !act.isBadge && !act.isSecret;
 export const lineIsUp = () => isUp;
 /** Whether the service is to be asked what a scan means: not while acts wait that were made before it. */
 export const mayAsk = () => isUp && !late.length;
@@ -60,10 +61,15 @@ async function adoptOrphans(acts) {
   const orphans = acts.filter((act) => !act.late && (act.tab === ownTab || !alive(act)));
   for (const act of orphans) {
     if (live.includes(act)) continue;
-    Object.assign(act, { late: true, kind: "scan", body: { scan: act.text, repeated: act.repeated, answers: false } });
+    Object.assign(act, { late: true, ...asLate(act) });
     await queue.change(act);
     late.push(act);
   }
+}
+
+function asLate({ given, visit, text, repeated }) {
+  if (given) return { kind: "acknowledge", body: { given, visit } };
+  return { kind: "scan", body: { scan: text, repeated, answers: false } };
 }
 
 async function tabsAlive() {
@@ -76,8 +82,8 @@ async function tabsAlive() {
 export function push(act, { first = false } = {}) {
   if (first) live.unshift(act);
   else live.push(act);
-  // A badge opens the counter, and is not for the browser to keep.
-  if (!act.isBadge) queue.add(act);
+  // A badge opens the counter, a PIN speaks for an officer: neither is for the browser to keep.
+  if (isKept(act)) queue.add(act);
   return work();
 }
 
@@ -141,13 +147,15 @@ async function sendAll() {
 
 async function answer(act) {
   act.state ??= hooks.state();
-  if (!act.isBadge) queue.change(act);
-  const { id, text, repeated, answers, state, made_at, isBadge } = act;
-  const body = JSON.stringify({ scan: text, repeated, answers, state: plain(state), ...(isBadge ? {} : { id, made_at }) });
+  if (isKept(act)) queue.change(act);
+  const { id, text, repeated, answers, given, state, made_at, isBadge } = act;
+  const path = given ? "/counter/acknowledgements" : "/counter/scans";
+  const scan = { scan: text, repeated, answers, ...(isBadge ? {} : { id, made_at }) };
+  const body = JSON.stringify({ ...(given ? { given } : scan), state: plain(state) });
   const headers = isBadge ? { "Idempotency-Key": id } : {};
   const began = performance.now();
   for (let attempt = 0; ; attempt += 1) {
-    const found = await line.ask("/counter/scans", { body, headers });
+    const found = await line.ask(path, { body, headers });
     if (found) return answered(act, found);
     hooks.stuck();
     if (!navigator.onLine || performance.now() - began > DECIDE_AFTER_MS) return goDown();
@@ -156,7 +164,7 @@ async function answer(act) {
 }
 
 function answered(act, found) {
-  const isRefusedBadge = act.isBadge && found.status === 403;
+  const isRefusedBadge = (act.isBadge || act.given) && found.status === 403;
   if (NOBODY.includes(found.status) && !isRefusedBadge) {
     // The scan waits, unchanged, until somebody opens the counter; whose it is, is theirs to say by their badge.
     act.state = null;
@@ -165,7 +173,7 @@ function answered(act, found) {
     return false;
   }
   live.splice(live.indexOf(act), 1);
-  if (!act.isBadge) queue.remove(act);
+  if (isKept(act)) queue.remove(act);
   hooks.answered(act, found);
   return true;
 }
@@ -208,8 +216,8 @@ function chain(act, state) {
 }
 
 /** A state as the service takes it: what only this page knows is left out. */
-function plain({ officer, mode, dock, issued, take_over, last_act } = {}) {
-  const state = { officer: officer ?? null, mode: mode ?? "normal", dock: dock ?? null, issued: issued ?? [] };
+function plain({ officer, visit, mode, dock, issued, take_over, last_act } = {}) {
+  const state = { officer: officer ?? null, visit: visit ?? null, mode: mode ?? "normal", dock: dock ?? null, issued: issued ?? [] };
   return { ...state, take_over: take_over ?? null, last_act: typeof last_act === "string" ? last_act : null };
 }
 

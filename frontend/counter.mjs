@@ -18,6 +18,8 @@ const counter = document.getElementById("counter");
 const box = part("box");
 const clerkName = () => part("clerk").textContent;
 const isBadge = (text) => /^\*?CLERK-/i.test(text);
+// Whatever takes an entry before it becomes a scan: a PIN, or the word that asks for one.
+let takesEntry = () => false;
 
 let state = {};
 let kit = null;
@@ -45,7 +47,7 @@ function newAct(more) {
 
 function enqueue(typed) {
   const text = typed.replace(/\p{C}/gu, "").trim();
-  if (!text) return;
+  if (!text || (!isLocked && takesEntry(text))) return;
   const at = performance.now();
   const repeated = text.toUpperCase() === lastScan.text && at - lastScan.at < REPEATED_WITHIN_MS;
   lastScan = { text: text.toUpperCase(), at };
@@ -68,6 +70,26 @@ function enqueue(typed) {
 /** Put an act of another part of this page into the queue: it is carried out once, now or when the line is back. */
 export async function enqueueAct(kind, body) {
   return sender.hold(newAct({ kind, body }));
+}
+
+/** Let `takes` have every entry first; true keeps it from being a scan. */
+export function takeEntries(takes) {
+  takesEntry = takes;
+}
+
+/** What the counter knows now: its state, whether it is locked, and what the service said of this browser. */
+export const present = () => ({ state, isLocked, session: line.here() });
+
+/**
+ * The officer acknowledges: in its turn behind the scans before it. Without a line it waits as an act, but for a PIN,
+ * which no browser keeps.
+ */
+export function acknowledge(given) {
+  scanned();
+  const act = newAct({ text: given.method, given, visit: state.visit, isSecret: given.method === "pin" });
+  if (sender.mayAsk()) sender.push(act);
+  else decide(act);
+  showWaiting();
 }
 
 part("form").addEventListener("submit", (event) => {
@@ -113,12 +135,13 @@ function refused(act, problem) {
   const title = problem.status >= 500 ? "Not done" : problem.status === 404 ? "Not known" : "Refused";
   say("bad", title, `${problem.detail}${rule}`, problem.mend);
   list("bad", title, `${act.isBadge ? "badge" : act.text}: ${problem.detail}${rule}`);
+  document.dispatchEvent(new CustomEvent("counter:refused", { detail: { act, problem } }));
 }
 
 /** There is no line: what a scan means is decided here, and the act waits. */
 async function decide(scan) {
   if (scan.isBadge) return openHere(scan.text);
-  const found = register.decide(scan, state);
+  const found = scan.given ? register.acknowledged(scan.given, scan.visit, state) : register.decide(scan, state);
   const at = new Date(scan.made_at);
   // Told only when it is kept; what comes next is decided from this at once.
   const isKept = found.act ? keepAct(scan, found) : queue.remove(scan);
@@ -172,6 +195,7 @@ function setState(next) {
   showState(state, kit);
   offerUndo();
   keep();
+  document.dispatchEvent(new CustomEvent("counter:state", { detail: present() }));
 }
 
 /** Other parts of the page hear who left with what. */
@@ -229,11 +253,12 @@ part("undo").addEventListener("click", () => {
 function endVisit() {
   if (!sender.isIdle() && sender.lineIsUp()) return scanned();
   if (!state.officer) return undefined;
-  setState({ ...state, officer: null, issued: [], take_over: null, unsure: false });
+  setState({ ...state, officer: null, visit: null, issued: [], take_over: null, unsure: false });
   return say("info", "Next", "The visit ended. Scan an officer or a camera.");
 }
 
-function scanned() {
+/** Somebody is still here: the visit goes on for another minute. */
+export function scanned() {
   scannedAt = Date.now();
   clearTimeout(visitTimer);
   visitTimer = setTimeout(endVisit, VISIT_ENDS_MS);
@@ -405,6 +430,7 @@ function stuck() {
 }
 
 function heard() {
+  document.dispatchEvent(new CustomEvent("counter:state", { detail: present() }));
   showExceptions(line.here()?.exceptions);
   if (sender.lineIsUp() && line.here()?.clerk && !isLocked) part("clerk").textContent = line.here().clerk;
   refreshRegister();

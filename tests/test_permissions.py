@@ -35,6 +35,8 @@ loss.assess        .  .  .  .  x  .  .  x  .  .
 exception.edit     .  .  .  .  x  .  .  x  .  .
 stock.manage       x  .  .  .  x  .  .  x  .  .
 terms.edit         .  .  .  .  x  .  .  x  .  .
+visit.view         x  .  .  .  x  x  .  x  .  .
+pin.reset          .  .  .  .  x  .  .  x  .  .
 counter.use        x  .  .  .  x  .  .  x  .  .
 person.view        x  x  x  x  x  x  .  x  .  .
 person.edit        x  .  .  .  x  .  .  x  .  .

@@ -20,6 +20,8 @@ class Permission(StrEnum):
     EXCEPTION_EDIT = "exception.edit"
     STOCK_MANAGE = "stock.manage"
     TERMS_EDIT = "terms.edit"
+    VISIT_VIEW = "visit.view"
+    PIN_RESET = "pin.reset"
     COUNTER_USE = "counter.use"
     PERSON_VIEW = "person.view"
     PERSON_EDIT = "person.edit"
@@ -43,7 +45,7 @@ class Permission(StrEnum):
 _LOOK = frozenset({Permission.CAMERA_VIEW, Permission.PERSON_VIEW, Permission.SITE_VIEW, Permission.TASER_VIEW})
 _SELF = frozenset({Permission.OWN_KIT_VIEW, Permission.OWN_ACCOUNT, Permission.FRONT_PAGE})
 _COUNTER = frozenset({Permission.COUNTER_USE, Permission.CAMERA_ISSUE, Permission.CAMERA_RETURN})
-_STORE = _COUNTER | {Permission.STOCK_MANAGE, Permission.CAMERA_RETIRE, Permission.PERSON_EDIT}
+_STORE = _COUNTER | {Permission.STOCK_MANAGE, Permission.CAMERA_RETIRE, Permission.PERSON_EDIT, Permission.VISIT_VIEW}
 # What a store may not decide about its own stock.
 _SUPERVISION = frozenset(
     {
@@ -52,6 +54,7 @@ _SUPERVISION = frozenset(
         Permission.LOSS_ASSESS,
         Permission.EXCEPTION_EDIT,
         Permission.TERMS_EDIT,
+        Permission.PIN_RESET,
         Permission.CUSTODY_OVERRIDE,
         Permission.TRAINING_EDIT,
         Permission.AUDIT_VIEW,
@@ -66,7 +69,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | {Permission.CAMERA_EDIT, Permission.DOCK_EDIT, Permission.JOB_VIEW, Permission.WEBHOOK_MANAGE},
     Role.ESTATES: _LOOK | _SELF | {Permission.SITE_EDIT, Permission.DOCK_EDIT},
     Role.SUPERVISOR: _LOOK | _SELF | _STORE | _SUPERVISION,
-    Role.AUDITOR: _LOOK | _SELF | {Permission.AUDIT_VIEW, Permission.JOB_VIEW},
+    Role.AUDITOR: _LOOK | _SELF | {Permission.AUDIT_VIEW, Permission.JOB_VIEW, Permission.VISIT_VIEW},
     Role.OFFICER: _SELF,
     Role.ADMIN: frozenset(Permission),
     Role.DOCK: frozenset(),

@@ -111,6 +111,21 @@ def change_password(
         return _changed(session, account, new_hash, lasts, now)
 
 
+def confirm(database: Database, actor: Actor, *, password: str, address: str, now: datetime) -> bool:
+    """Whether somebody who is signed in knows their account's password: before an act that a found browser must not do.
+
+    A wrong one is a failed guess like any other.
+
+    Raises:
+        TooMany, Unavailable: as for ``sign_in``.
+    """
+    guess = _counted(database, actor.name.removeprefix("account:"), address, now)
+    with _taken_back_if_unavailable(database, guess):
+        matches = _matches(guess, password)
+    with database.transaction() as session:
+        return _proven(session, guess, matches=matches, now=now) is not None
+
+
 def choose_password(database: Database, actor: Actor, *, new: str, lasts: timedelta, now: datetime) -> Outcome:
     """Replace a password that somebody else chose, which this actor's session was opened with.
 

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     UNDO = "undo"
     WITHDRAW = "withdraw"
     SCAN = "scan"
+    ACKNOWLEDGE = "acknowledge"
 
 
 @dataclass(frozen=True)
@@ -164,13 +165,20 @@ def _scan(moment: Moment, body: Mapping[str, Any]) -> Done:
 
     Nobody stands there to be asked: where the answer is a question, somebody must look at it.
     """
-    answer = LateCounter(moment).scan(body["scan"], body["state"], repeated=body["repeated"])
+    answer = LateCounter(moment).scan(body["scan"], body["state"], repeated=body["repeated"], visit=moment.sent.id)
     is_left = answer.state.take_over is not None
     return acts.done(answer, Outcome.LEFT if is_left else Outcome.DONE)
 
 
+def _acknowledge(moment: Moment, body: Mapping[str, Any]) -> Done:
+    """A signature or an attestation for a visit whose issues arrived before it."""
+    state = State(visit=body["visit"])
+    answer = LateCounter(moment).acknowledged(body["given"], state)
+    return acts.done(answer)
+
+
 def _meant(body: Mapping[str, Any]) -> Meant:
-    state = State(officer=body["officer"], mode=body["mode"], dock=body["dock"])
+    state = State(officer=body["officer"], mode=body["mode"], dock=body["dock"], visit=body.get("visit"))
     return Meant(body["camera"], state, body["holder"])
 
 
@@ -208,6 +216,7 @@ KINDS: dict[str, Carry] = {
     Kind.UNDO: _undo,
     Kind.WITHDRAW: _withdraw,
     Kind.SCAN: _scan,
+    Kind.ACKNOWLEDGE: _acknowledge,
 }
 
 

@@ -25,9 +25,12 @@ from fleet.errors import Conflict, NotFound
 from fleet.identifiers import canonical
 from fleet.people import service as people
 from fleet.people.models import Person
-from fleet.settings import Policy
+from fleet.settings import Acknowledging, Policy
 from fleet.sites.models import Dock
 from fleet.tasers.models import Taser
+from fleet.visits import service as visits
+from fleet.visits.models import Method
+from fleet.visits.service import Given
 
 
 class Tone(StrEnum):
@@ -54,6 +57,13 @@ class Command(StrEnum):
 
     UNDO = "undo"
     DONE = "done"
+    PIN = "pin"
+    SIGN = "sign"
+    ATTEST = "attest"
+
+
+# What is written down when a clerk attests with a scan alone.
+ATTESTED_BY_SCAN = "Others were waiting at the counter."
 
 
 class Act(StrEnum):
@@ -75,11 +85,12 @@ class LastAct:
 class State:
     """What the page remembers between scans.
 
-    ``officer`` is whose visit it is, ``issued`` the serials issued in it. ``take_over`` is the camera whose next scan
-    takes it over from its holder. ``dock`` is where returned cameras are put.
+    ``officer`` is whose visit it is, ``visit`` its key, ``issued`` the serials issued in it. ``take_over`` is the
+    camera whose next scan takes it over from its holder. ``dock`` is where returned cameras are put.
     """
 
     officer: str | None = None
+    visit: str | None = None
     mode: Mode = Mode.NORMAL
     dock: str | None = None
     issued: tuple[str, ...] = ()
@@ -112,8 +123,10 @@ class Counter:
         self._policy = policy
         self._now = now
 
-    def scan(self, text: str, state: State, *, repeated: bool, answers: bool = False) -> Answer:
-        """Carry out a scan.
+    def scan(
+        self, text: str, state: State, *, repeated: bool, answers: bool = False, visit: str | None = None
+    ) -> Answer:
+        """Carry out a scan. ``visit`` is the key of the visit that begins with it, if one does.
 
         ``repeated`` says that the same text was scanned less than five seconds before: a label read twice. It changes
         nothing, unless it ``answers`` the page's question for that very scan, which stood on the screen before.
@@ -129,7 +142,7 @@ class Counter:
             )
         asked = state.take_over if answers else None
         state = dataclasses.replace(state, take_over=None)
-        return self._with_kit(self._command(wanted, state) or self._thing(wanted, asked, state))
+        return self._with_kit(self._command(wanted, state) or self._thing(wanted, asked, state, visit))
 
     def _with_kit(self, answer: Answer) -> Answer:
         """While there is an officer, the page shows what they have."""
@@ -144,15 +157,52 @@ class Counter:
             return self._mode(Mode(word), state)
         if word == Command.UNDO:
             return self._undo(state)
+        if word == Command.ATTEST:
+            return self.acknowledge(Given(Method.ATTESTATION, reason=ATTESTED_BY_SCAN), state)
         if word == Command.DONE:
-            ended = State(mode=state.mode, dock=state.dock, last_act=state.last_act)
-            return Answer(Tone.INFO, "Next", "Scan an officer or a camera.", ended)
+            self._require_acknowledged(state)
+            return Answer(Tone.INFO, "Next", "Scan an officer or a camera.", _ended(state))
+        if word in {Command.PIN, Command.SIGN}:
+            # The page asks for these by itself.
+            raise Conflict("This page is out of date and cannot ask for a PIN or a signature. Load it again.")
         return None
 
-    def _thing(self, wanted: str, asked: str | None, state: State) -> Answer:
+    def acknowledge(self, given: Given, state: State, *, prove: visits.Prove = visits.nobody_proves) -> Answer:
+        """The officer acknowledges everything issued in this visit, which ends it.
+
+        Raises:
+            NothingToAcknowledge, and as ``visits.acknowledge``.
+        """
+        if state.visit is None or not state.issued:
+            raise visits.NothingToAcknowledge("Nothing was issued in this visit. Scan an officer, then a camera.")
+        return self.acknowledged(given, state, prove=prove)
+
+    def acknowledged(self, given: Given, state: State, *, prove: visits.Prove = visits.nobody_proves) -> Answer:
+        """As ``acknowledge``, where what was issued in the visit is known to the service alone."""
+        collar = visits.acknowledge(
+            self._session,
+            self._actor,
+            state.visit or "",
+            given,
+            prove=prove,
+            mails=self._policy.mails,
+            now=self._now,
+        )
+        how = {Method.PIN: "by PIN", Method.SIGNATURE: "by signature", Method.ATTESTATION: "by the clerk"}
+        many = {0: "what was issued", 1: "1 camera"}.get(len(state.issued), f"{len(state.issued)} cameras")
+        return Answer(Tone.GOOD, "Acknowledged", f"{collar} has {many}, {how[given.method]}.", _ended(state))
+
+    def _require_acknowledged(self, state: State) -> None:
+        if self._policy.acknowledgement is not Acknowledging.REQUIRED or state.visit is None:
+            return
+        if visits.is_outstanding(self._session, state.visit):
+            what = f"{state.officer} has not acknowledged what was issued: PIN, signature, or “attest”."
+            raise Conflict(what, found={"cameras": list(state.issued)}, mend="the officer, or you by “attest”")
+
+    def _thing(self, wanted: str, asked: str | None, state: State, visit: str | None) -> Answer:
         kind, identifier = resolve(self._session, wanted)
         if kind == "officer":
-            return self._officer(identifier, state)
+            return self._officer(identifier, state, visit)
         if kind == "dock":
             docked = dataclasses.replace(state, dock=identifier)
             return Answer(Tone.INFO, f"Dock {identifier}", "Returned cameras go into this dock now.", docked)
@@ -172,11 +222,12 @@ class Counter:
         dock = None if mode is Mode.NORMAL else state.dock
         return Answer(Tone.INFO, f"Mode: {mode}", says[mode], dataclasses.replace(state, mode=mode, dock=dock))
 
-    def _officer(self, collar: str, state: State) -> Answer:
+    def _officer(self, collar: str, state: State, visit: str | None) -> Answer:
         officer = people.get(self._session, collar)
         # A new officer is a new visit; the same one again goes on with theirs.
-        issued = state.issued if state.officer == collar else ()
-        state = dataclasses.replace(state, officer=collar, issued=issued)
+        if state.officer != collar:
+            self._require_acknowledged(state)
+            state = dataclasses.replace(state, officer=collar, issued=(), visit=visit or visits.new_key())
         until = officer["trained_until"]
         if until is None or until < self._now.date():
             detail = "Training " + (f"ended on {until:%d %B %Y}." if until else "is not on record.") + " (rule 4)"
@@ -230,7 +281,11 @@ class Counter:
 
     def _issued(self, allocation: AllocationNow, state: State, last: LastAct, title: str) -> Answer:
         serial = allocation.camera.serial
-        state = dataclasses.replace(state, issued=(*state.issued, serial), last_act=last)
+        key = state.visit or visits.new_key()
+        visits.join(
+            self._session, self._actor, key, person_id=allocation.person.id, allocation_id=allocation.id, now=self._now
+        )
+        state = dataclasses.replace(state, visit=key, issued=(*state.issued, serial), last_act=last)
         detail = f"{serial} to {state.officer}, {allocation.kind}"
         return Answer(Tone.GOOD, title, detail, state, due_back=allocation.due_back, camera=serial)
 
@@ -281,6 +336,11 @@ class Counter:
         issued = tuple(serial for serial in state.issued if serial != done.camera.serial)
         state = dataclasses.replace(state, issued=issued, last_act=None)
         return Answer(Tone.GOOD, "Undone", detail, state, camera=done.camera.serial)
+
+
+def _ended(state: State) -> State:
+    """What is left when a visit is over."""
+    return State(mode=state.mode, dock=state.dock, last_act=state.last_act)
 
 
 def bare(text: str) -> str:

@@ -5,6 +5,7 @@ Pages say permission, form, call, template; rules live in the domains' services.
 
 from fleet.pages import (
     accounts,
+    acknowledging,
     audit,
     cameras,
     commands,
@@ -17,6 +18,7 @@ from fleet.pages import (
     front,
     holds,
     jobs,
+    labels,
     layout,
     losses,
     me,
@@ -28,12 +30,14 @@ from fleet.pages import (
     sites,
     stores,
     tasers,
+    terms,
+    visits,
 )
 from fleet.web import Service
 
 _MODULES = (
-    front, counter, counter_line, counter_shell, counter_exceptions, commands, stores, cameras, people, sites, tasers,
-    audit, jobs, accounts, sign_in, me, problem_kinds,
+    front, counter, counter_line, counter_shell, counter_exceptions, acknowledging, commands, labels, stores, cameras,
+    people, sites, tasers, visits, terms, audit, jobs, accounts, sign_in, me, problem_kinds,
     losses, repairs, holds, retirements, departures, exceptions,
 )  # fmt: skip
 _BLUEPRINTS = [module.pages for module in _MODULES]

@@ -1,10 +1,10 @@
 """Barcodes as SVG, to be printed and scanned."""
 
-from barcode.codex import Code128
 from markupsafe import Markup
 
-# The quiet zone that ISO/IEC 15417 asks for on both sides, in modules.
-_QUIET = 10
+from fleet.labels import symbols
+from fleet.labels.symbols import CODE_128_QUIET
+
 _HEIGHT = 60
 # What every scanner reads and every printer prints.
 _MODULE_MM = 0.33
@@ -22,7 +22,7 @@ def code_128(text: str, *, module_mm: float = _MODULE_MM) -> Markup:
 
     Colours are attributes: pages allow no style inside their text.
     """
-    modules = Code128(text).build()[0]
-    bars = "".join(f"M{_QUIET + at} 0h1v{_HEIGHT}h-1z" for at, module in enumerate(modules) if module == "1")
-    width = len(modules) + 2 * _QUIET
+    modules = symbols.code_128(text)
+    bars = "".join(f"M{CODE_128_QUIET + at} 0h{wide}v{_HEIGHT}h-{wide}z" for at, wide in symbols.bars(modules))
+    width = len(modules) + 2 * CODE_128_QUIET
     return Markup(_SVG).format(width=width, height=_HEIGHT, wide=f"{width * module_mm:.2f}", bars=bars)  # noqa: S704

@@ -19,6 +19,9 @@ SAYS: dict[StrEnum, str] = {
     Mode.POOL: "Every camera issued after this is a loan from the pool.",
     Mode.HELMET: "Every camera issued after this is a loan for helmet-mounted work, which takes a Flex 2.",
     Mode.NORMAL: "Ends return, faulty, personal, pool and helmet.",
+    Command.PIN: "The officer’s PIN comes next, and acknowledges what was issued.",
+    Command.SIGN: "The officer signs on the screen for what was issued.",
+    Command.ATTEST: "You attest, in the officer’s place, that they have what was issued.",
     Command.UNDO: "Reverses the last act, for as long as that can be done.",
     Command.DONE: "Ends the officer’s visit.",
 }

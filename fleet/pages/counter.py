@@ -54,7 +54,9 @@ def scan() -> ResponseReturnValue:
 
 def _scanned(text: str, asked: Mapping[str, Any], now: datetime) -> Answer:
     at_counter = Counter(*caller(), policy=service().fleet_settings.policy, now=now)
-    return at_counter.scan(text, asked["state"], repeated=asked["repeated"], answers=asked["answers"])
+    return at_counter.scan(
+        text, asked["state"], repeated=asked["repeated"], answers=asked["answers"], visit=asked["id"]
+    )
 
 
 def _once(text: str, asked: Mapping[str, Any]) -> ResponseReturnValue:

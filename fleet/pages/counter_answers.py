@@ -13,6 +13,7 @@ from fleet.api import Identifier, Instant, Schema, Word
 from fleet.counter.acts import Kept
 from fleet.counter.scans import Act, Answer, LastAct, Mode, State, Tone
 from fleet.problems import MEDIA_TYPE, slug
+from fleet.visits.schemas import VisitKey
 from fleet.web import caller
 
 _LONGEST_SCAN = 200
@@ -56,6 +57,7 @@ class ActId(ma.fields.String):
 
 class StateSchema(Schema):
     officer = Identifier(load_default=None, allow_none=True)
+    visit = VisitKey(load_default=None, allow_none=True)
     mode = Word(Mode, load_default=Mode.NORMAL)
     dock = Identifier(load_default=None, allow_none=True)
     issued = ma.fields.List(Identifier(), load_default=list, validate=ma.validate.Length(max=_LONGEST_VISIT))

@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
 from flask import Blueprint, Response, current_app, g, render_template, request
 from flask_wtf.csrf import generate_csrf
 from jinja2 import Undefined
+from sqlalchemy.orm import Session
 
 from fleet.api import Identifier, Instant, Schema, Word, json_of
 from fleet.auth.permissions import Permission
@@ -26,6 +28,8 @@ from fleet.counter.scans import Mode
 from fleet.errors import CounterLocked, Invalid
 from fleet.pages.counter_answers import ActId, ScanSchema, SignedLastAct, as_answer, clerk_name
 from fleet.pages.counter_shell import asset_url
+from fleet.visits import signature, terms
+from fleet.visits.schemas import GivenSchema, VisitKey
 from fleet.web import allow, caller, public, service
 
 pages = Blueprint("counter_line", __name__)
@@ -46,7 +50,12 @@ def page(counter_session: Mapping[str, Any] | None) -> str:
     """The page for a browser's session; without one, as every browser may keep it."""
     hidden = {} if counter_session else {"csrf_token": Undefined(name="csrf_token"), "account_name": None}
     return render_template(
-        "counter/counter.html", counter_session=counter_session, asset=asset_url, modes=list(Mode), **hidden
+        "counter/counter.html",
+        counter_session=counter_session,
+        asset=asset_url,
+        modes=list(Mode),
+        pad={"width": signature.WIDTH, "height": signature.HEIGHT},
+        **hidden,
     )
 
 
@@ -68,7 +77,15 @@ def session_of_page() -> dict[str, Any]:
         "idle_s": int(policy.counter_idle.total_seconds()),
         "undo_s": int(policy.undo_window.total_seconds()),
         "exceptions": exceptions.count_open(session),
+        "acknowledgement": str(policy.acknowledgement),
+        "terms": _terms(session, now),
     }
+
+
+def _terms(session: Session, now: datetime) -> dict[str, Any] | None:
+    """The terms that officers are shown, also without a line."""
+    present = terms.present(session, now=now)
+    return present and {"version": present["version"], "text": present["text"]}
 
 
 def _tokens() -> ClerkTokens:
@@ -148,6 +165,7 @@ class MeantSchema(Schema):
     mode = Word(Mode, load_default=Mode.NORMAL)
     dock = Identifier(load_default=None, allow_none=True)
     holder = Identifier(load_default=None, allow_none=True)
+    visit = VisitKey(load_default=None, allow_none=True)
 
 
 class UndoSchema(Schema):
@@ -161,6 +179,11 @@ class WithdrawSchema(Schema):
     officer = Identifier(load_default=None, allow_none=True)
 
 
+class AcknowledgeSchema(Schema):
+    visit = VisitKey(required=True)
+    given = ma.fields.Nested(GivenSchema, required=True)
+
+
 # What each kind of late act brings. Another domain's act at the counter is one more line.
 BODIES: dict[str, type[Schema]] = {
     Kind.ISSUE: MeantSchema,
@@ -169,6 +192,7 @@ BODIES: dict[str, type[Schema]] = {
     Kind.UNDO: UndoSchema,
     Kind.WITHDRAW: WithdrawSchema,
     Kind.SCAN: ScanSchema,
+    Kind.ACKNOWLEDGE: AcknowledgeSchema,
 }
 
 
@@ -221,6 +245,10 @@ def _asked() -> dict[str, Any]:
         loaded: dict[str, Any] = ActSchema().load(json_of(request))
     except ma.ValidationError as error:
         raise Invalid("This act cannot be used.", fields=dict(error.messages_dict)) from error
+    given = loaded["body"].get("given")
+    if isinstance(given, Mapping) and "pin" in given:
+        # What waited is kept as it came, and a PIN is not for keeping.
+        raise Invalid("A PIN does not wait for the line. Sign, or the clerk attests.", fields={"body": ["has a PIN"]})
     if not _is_storable(loaded["body"]):
         raise Invalid("This act has a character that cannot be stored.", fields={"body": ["has such a character"]})
     return loaded

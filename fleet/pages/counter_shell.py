@@ -46,7 +46,8 @@ class Parts:
         """A hash of everything that the page without a line consists of."""
         digest = hashlib.blake2b(digest_size=8)
         files = [self._folder / name for name in (*self.own, *_SHARED, WORKER)]
-        for path in (*files, self._templates / "base.html", self._templates / "counter" / "counter.html"):
+        shown = ("base.html", "counter/counter.html", "visits/acknowledge.html")
+        for path in (*files, *(self._templates / name for name in shown)):
             digest.update(hashlib.blake2b(path.read_bytes()).digest() if path.is_file() else b"none")
         return digest.hexdigest()
 

@@ -45,6 +45,8 @@ _PAGES: dict[str, tuple[str, str]] = {
     Subject.SITE: ("sites_pages.site", "code"),
     Subject.DOCK: ("sites_pages.dock", "serial"),
     Subject.TASER: ("tasers_pages.taser", "serial"),
+    Subject.VISIT: ("visits_pages.visit", "key"),
+    Subject.TERMS: ("terms_pages.version", "number"),
     Subject.ACCOUNT: ("accounts_pages.account", "name"),
     Subject.COUNTER_ACT: ("counter_exceptions.exception", "number"),
     "loss": ("losses_pages.loss", "number"),

@@ -36,12 +36,17 @@ class Find(Protocol):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a list. ``show`` is how the template writes a value, ``to`` the kind of thing that it names."""
+    """A column of a list. ``show`` is how the template writes a value, ``to`` the kind of thing that it names.
+
+    ``by`` is the field that holds that thing's identifier where this one does not; ``empty`` is said for no value.
+    """
 
     name: str
     text: str = ""
     show: str = "text"
     to: str | None = None
+    by: str | None = None
+    empty: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Listing:
 
     ``query`` is the API's schema of the same list; ``sorts`` names the orders that ``find`` knows, the first being
     the usual one. ``search`` says what a search looks into. The file has the columns ``exported``, or those that an
-    import of this kind takes.
+    import of this kind takes. ``labels`` is what labels of these things are called at ``/labels``.
     """
 
     path: str
@@ -67,6 +72,7 @@ class Listing:
     descending: bool = False
     add: Permission | None = None
     exported: Sequence[str] = ()
+    labels: str | None = None
 
     @property
     def name(self) -> str:
@@ -178,6 +184,12 @@ class Links:
 
     def file(self) -> str:
         return self._to(".csv")
+
+    def labels(self) -> str | None:
+        """The form that prints labels of what the list shows."""
+        if self._listing.labels is None:
+            return None
+        return "/labels?" + urlencode({"what": self._listing.labels} | self._kept)
 
     def kept(self) -> dict[str, str]:
         """What a change of filters leaves as it is."""

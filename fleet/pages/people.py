@@ -3,18 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, flash, redirect, render_template
+from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from fleet.audit import Subject
-from fleet.auth.permissions import Permission
+from fleet.auth.permissions import Permission, is_permitted
 from fleet.clock import utc_now
 from fleet.custody import holdings
 from fleet.lifecycle import cases
+from fleet.pages import forms
 from fleet.pages.listing import Column, Listing, older
 from fleet.pages.records import Record
 from fleet.paging import Page, Paging
-from fleet.people import schemas, service
+from fleet.people import pins, schemas, service
 from fleet.tasers import service as tasers
 from fleet.web import allow, caller
 
@@ -36,7 +38,7 @@ def _count(session: Session, filters: Mapping[str, Any]) -> int:
 LIST = Listing(
     path="/people", title="Officers", one="officer", many="officers", view=Permission.PERSON_VIEW,
     query=schemas.PersonQuery, find=_find, count=_count, sorts=list(service.SORTS), add=Permission.PERSON_EDIT,
-    search="Collar number or name",
+    labels="officers", search="Collar number or name",
     columns=[
         Column("collar", to="person"), Column("name"), Column("team"), Column("function", show="word"),
         Column("site", to="site"), Column("trained_until", show="training"),
@@ -51,6 +53,7 @@ RECORD = Record(
     hints={
         "site": "The code of the site where they are based.",
         "trained_until": "The last day that their training covers.",
+        "email": "Where receipts go. Only to this address.",
         "team": "A team that is not known yet is added.",
     },
 )  # fmt: skip
@@ -61,7 +64,7 @@ RECORD.add_to(pages)
 @allow(Permission.PERSON_VIEW)
 def person(collar: str) -> str:
     """One officer: training, kit, and every camera they ever had."""
-    session, _ = caller()
+    session, actor = caller()
     now = utc_now()
     return render_template(
         "people/person.html",
@@ -71,5 +74,17 @@ def person(collar: str) -> str:
         departure=cases.departure_of(session, collar, now=now),
         exceptions=cases.exceptions_of(session, collar, now=now),
         history=older(f"cameras of {collar}", lambda page: holdings.held_before(session, collar, page)),
+        pin=pins.standing(session, collar) if is_permitted(actor, Permission.PIN_RESET) else "none",
         now=now,
     )
+
+
+@pages.post("/people/<identifier:collar>/pin/reset")
+@allow(Permission.PIN_RESET)
+def reset_pin(collar: str) -> ResponseReturnValue:
+    """Take an officer's PIN away, locked or not."""
+    refused = forms.attempt(lambda: pins.reset(*caller(), collar, now=utc_now()))
+    if refused is not None:
+        raise refused
+    flash(f"The PIN of {collar} is taken away. They choose another under My kit.", "success")
+    return redirect(f"/people/{collar}", 303)

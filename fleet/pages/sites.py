@@ -34,7 +34,7 @@ SITES.add_to(pages)
 DOCKS = Listing(
     path="/docks", title="Docks", one="dock", many="docks", view=Permission.SITE_VIEW, query=schemas.DockQuery,
     find=service.find_docks, count=service.count_docks, sorts=list(service.DOCK_SORTS), add=Permission.DOCK_EDIT,
-    search="Serial",
+    labels="docks", search="Serial",
     columns=[Column("serial", to="dock"), Column("site", to="site"), Column("bays")],
 )  # fmt: skip
 DOCKS.add_to(pages)

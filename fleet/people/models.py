@@ -1,6 +1,6 @@
 """Officers and teams."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -48,6 +48,20 @@ class Person(Registered, Base):
     site_id: Mapped[int | None] = mapped_column(sa.ForeignKey("site.id"), index=True)
     trained_until: Mapped[date | None]
     leaves_on: Mapped[date | None]
+    # Where receipts go. An import neither brings nor takes it.
+    email: Mapped[str | None] = mapped_column(sa.Text)
 
     team: Mapped[Team | None] = relationship()
     site: Mapped[Site | None] = relationship()
+
+
+class OfficerPin(Base):
+    """What an officer types at a counter to acknowledge. ``failures`` counts wrong tries since the last right one."""
+
+    __tablename__ = "officer_pin"
+
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), primary_key=True, autoincrement=False)
+    pin_hash: Mapped[str] = mapped_column(sa.Text)
+    set_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    failures: Mapped[int] = mapped_column(sa.SmallInteger, server_default="0")
+    failed_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))

@@ -3,6 +3,7 @@
 import marshmallow as ma
 
 from fleet.api import LONGEST_NAME, Identifier, ListQuery, Schema, Text, Word
+from fleet.people.addresses import EmailAddress
 from fleet.people.models import Function
 
 
@@ -20,6 +21,7 @@ class PersonChange(Schema):
     function = Word(Function, allow_none=True)
     site = Identifier(allow_none=True)
     trained_until = ma.fields.Date(allow_none=True)
+    email = EmailAddress(allow_none=True)
 
 
 class NewPerson(PersonChange):

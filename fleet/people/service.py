@@ -29,6 +29,7 @@ _ROWS = (
         Site.code.label("site"),
         Person.trained_until,
         Person.leaves_on,
+        Person.email,
         Person.version,
     )
     .join(Team, Team.id == Person.team_id, isouter=True)

@@ -10,9 +10,11 @@ NARROW = ViewportSize(width=375, height=800)
 
 
 @contextmanager
-def watched(browser: Browser, viewport: ViewportSize, allowed: tuple[str, ...] = ()) -> Iterator[Page]:
+def watched(
+    browser: Browser, viewport: ViewportSize, allowed: tuple[str, ...] = (), *, has_touch: bool = False
+) -> Iterator[Page]:
     """A page with no cookies. One that logs an error or throws fails when it ends; ``allowed`` texts may occur."""
-    context = browser.new_context(viewport=viewport, locale="en-GB", timezone_id="Europe/London")
+    context = browser.new_context(viewport=viewport, locale="en-GB", timezone_id="Europe/London", has_touch=has_touch)
     complaints: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:

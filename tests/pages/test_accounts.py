@@ -68,7 +68,8 @@ def test_a_badge_is_shown_as_a_barcode_too(admin: Person) -> None:
 def test_a_barcode_is_the_text_in_code_128() -> None:
     # Start B, "A" (33), the check (104 + 33) % 103 = 34, stop: ISO/IEC 15417, table 1.
     wanted = "1101001000010100011000100010110001100011101011"
-    bars = {int(at) - 10 for at in re.findall(r"M(\d+) 0h1", code_128("A"))}
+    drawn = [(int(at) - 10, int(wide)) for at, wide in re.findall(r"M(\d+) 0h(\d+)v", code_128("A"))]
+    bars = {at + module for at, wide in drawn for module in range(wide)}
     assert "".join("1" if at in bars else "0" for at in range(len(wanted))) == wanted
 
 

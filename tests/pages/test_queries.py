@@ -40,7 +40,11 @@ PAGES = {
     "/audit": 3,
     "/jobs": 3,
     "/jobs/tidy": 3,
-    "/me": 6,
+    "/me": 8,
+    "/me/pin": 3,
+    "/visits": 3,
+    "/terms": 3,
+    "/terms/new": 3,
 }
 
 
