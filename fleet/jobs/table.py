@@ -15,6 +15,7 @@ from fleet.auth import sign_in
 from fleet.jobs import runs
 from fleet.jobs.job import Job, Occasion, Result, one_transaction, own_transactions
 from fleet.jobs.triggers import Every
+from fleet.visits import mail
 
 # What is removed in one run: more than any hour brings, and few enough not to be felt.
 _REMOVED_AT_ONCE = 50_000
@@ -37,6 +38,10 @@ def _push(occasion: Occasion) -> Result:
     return sealer.push(occasion.app.fleet_settings, now=occasion.now)
 
 
+def _receipts(occasion: Occasion) -> Result:
+    return mail.send_due(occasion.app.database, occasion.app.fleet_settings.mail, actor=occasion.actor)
+
+
 JOBS: tuple[Job, ...] = (
     Job(
         "seal",
@@ -49,6 +54,12 @@ JOBS: tuple[Job, ...] = (
         "Keeps a copy of each signed checkpoint outside, where nobody who can change the database can change it.",
         Every(timedelta(seconds=5)),
         own_transactions(_push),
+    ),
+    Job(
+        "receipts",
+        "Hands over receipts that officers get by e-mail; what a mail server does not take now is tried again later.",
+        Every(timedelta(seconds=30)),
+        own_transactions(_receipts),
     ),
     Job(
         "tidy",

@@ -27,7 +27,6 @@ from fleet.settings import Mail, Transport
 from fleet.visits import book, receipts
 from fleet.visits.models import MailState, ReceiptMail, Visit
 
-ACTOR = Actor("job:receipts", trusted=True)
 # A minute, two, four … two hours; the twelfth failure is the last, a day and a quarter after the first.
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=4)
 _MOST_TRIES = 12
@@ -55,7 +54,7 @@ class _Refused(Exception):
         self.is_final = is_final
 
 
-def send_due(database: Database, mail: Mail | None, *, most: int = 50) -> dict[str, int]:
+def send_due(database: Database, mail: Mail | None, *, actor: Actor, most: int = 50) -> dict[str, int]:
     """Hand over the receipts whose time has come, one after another; how many were sent, put off and given up.
 
     Each is claimed and settled in transactions of its own, and none is open while the server is spoken to. Several
@@ -68,7 +67,7 @@ def send_due(database: Database, mail: Mail | None, *, most: int = 50) -> dict[s
         letter = _claimed(database, now=utc_now())
         if letter is None:
             break
-        done[_handed_over(database, mail, letter)] += 1
+        done[_handed_over(database, actor, mail, letter)] += 1
     return done
 
 
@@ -87,18 +86,18 @@ def _claimed(database: Database, *, now: datetime) -> _Letter | None:
         return _Letter(row.id, key, visit["collar"], visit["email"], row.tries, visit)
 
 
-def _handed_over(database: Database, mail: Mail, letter: _Letter) -> str:
+def _handed_over(database: Database, actor: Actor, mail: Mail, letter: _Letter) -> str:
     try:
         address = _require_address(letter)
         _send(mail, message(mail, letter.id, letter.visit, now=utc_now()), address)
     except _Refused as refused:
-        return _put_off(database, letter, refused)
+        return _put_off(database, actor, letter, refused)
     with database.transaction() as session:
         now = utc_now()
         settled = {"state": MailState.SENT, "sent_at": now, "address": letter.address, "problem": None}
         _settle(session, letter, settled)
         audit.record(
-            session, ACTOR, Event.RECEIPT_SENT, (Subject.VISIT, letter.key), at=now, officer=letter.collar,
+            session, actor, Event.RECEIPT_SENT, (Subject.VISIT, letter.key), at=now, officer=letter.collar,
             mail=letter.id,
         )  # fmt: skip
     return "sent"
@@ -110,14 +109,14 @@ def _require_address(letter: _Letter) -> str:
     return letter.address
 
 
-def _put_off(database: Database, letter: _Letter, refused: _Refused) -> str:
+def _put_off(database: Database, actor: Actor, letter: _Letter, refused: _Refused) -> str:
     problem = str(refused)[:_LONGEST_PROBLEM]
     is_over = refused.is_final or letter.tries >= _MOST_TRIES
     with database.transaction() as session:
         _settle(session, letter, {"state": MailState.FAILED if is_over else MailState.WAITING, "problem": problem})
         if is_over:
             audit.record(
-                session, ACTOR, Event.RECEIPT_FAILED, (Subject.VISIT, letter.key), at=utc_now(), officer=letter.collar,
+                session, actor, Event.RECEIPT_FAILED, (Subject.VISIT, letter.key), at=utc_now(), officer=letter.collar,
                 mail=letter.id, tries=letter.tries,
             )  # fmt: skip
     return "failed" if is_over else "later"

@@ -26,7 +26,7 @@ PAGES = {
     "/cameras/X1/edit": 2,
     "/cameras/new": 1,
     "/people": 3,
-    "/people/C1": 8,
+    "/people/C1": 9,
     "/people/C1/edit": 2,
     "/sites": 3,
     "/sites/S1": 9,

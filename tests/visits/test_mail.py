@@ -31,7 +31,6 @@ from fleet.embedded import Databases
 from fleet.settings import Mail, Policy, Transport
 from fleet.visits import mail as letters
 from fleet.visits import outbox
-from fleet.visits.mail import send_due
 from fleet.visits.models import MailState, ReceiptMail
 from fleet.web import Service
 from tests.conftest import TESTER, Api, api_of
@@ -103,6 +102,11 @@ def boxes(app: Service) -> list[ReceiptMail]:
         return list(session.scalars(sa.select(ReceiptMail).order_by(ReceiptMail.id)))
 
 
+def send(store: AtCounter, mail: Mail | None) -> dict[str, int]:
+    """What the job does, once."""
+    return letters.send_due(store.app.database, mail, actor=TESTER)
+
+
 def make_due(app: Service) -> None:
     """Let the time pass until the next try."""
     with app.database.transaction() as session:
@@ -113,8 +117,8 @@ def test_an_acknowledged_visits_receipt_is_sent_to_the_officers_own_address(stor
     name, inbox = acknowledged(store), Inbox()
 
     with serving(inbox) as mail:
-        assert send_due(store.app.database, mail) == {"sent": 1, "later": 0, "failed": 0}
-        assert send_due(store.app.database, mail) == {"sent": 0, "later": 0, "failed": 0}
+        assert send(store, mail) == {"sent": 1, "later": 0, "failed": 0}
+        assert send(store, mail) == {"sent": 0, "later": 0, "failed": 0}
 
     [(sender, recipients, letter)] = inbox.taken
     assert (sender, recipients) == (FROM, ["jo@force.example"])
@@ -134,7 +138,7 @@ def test_without_an_address_or_a_mail_server_nothing_is_queued(store: AtCounter)
     acknowledged(store)
 
     assert boxes(store.app) == []
-    assert send_due(store.app.database, None) == {"sent": 0, "later": 0, "failed": 0}
+    assert send(store, None) == {"sent": 0, "later": 0, "failed": 0}
 
 
 def test_the_address_is_the_one_on_record_when_it_is_sent(store: AtCounter) -> None:
@@ -144,7 +148,7 @@ def test_the_address_is_the_one_on_record_when_it_is_sent(store: AtCounter) -> N
         session.execute(sa.text("UPDATE person SET email = 'new@force.example' WHERE email IS NOT NULL"))
 
     with serving(inbox) as mail:
-        send_due(store.app.database, mail)
+        send(store, mail)
 
     assert inbox.taken[0][1] == ["new@force.example"]
 
@@ -156,7 +160,7 @@ def test_an_address_that_was_taken_away_gets_nothing_more(store: AtCounter) -> N
         session.execute(sa.text("UPDATE person SET email = NULL"))
 
     with serving(inbox) as mail:
-        assert send_due(store.app.database, mail)["failed"] == 1
+        assert send(store, mail)["failed"] == 1
 
     assert inbox.taken == []
 
@@ -178,7 +182,7 @@ def test_what_a_server_refuses_is_tried_again_or_given_up(
     inbox = Inbox(lambda at: says if at == stage else "250 OK")
 
     with serving(inbox) as mail:
-        done = send_due(store.app.database, mail)
+        done = send(store, mail)
 
     assert done == {"sent": 0, "later": 0, "failed": 0} | {comes_to: 1}
     [row] = boxes(store.app)
@@ -193,11 +197,11 @@ def test_a_server_that_never_answers_is_left_after_its_time_and_tried_again(stor
         port = silent.getsockname()[1]
         mail = Mail("127.0.0.1", port, Transport.PLAIN, FROM, timeout=timedelta(seconds=1))
 
-        assert send_due(store.app.database, mail)["later"] == 1
+        assert send(store, mail)["later"] == 1
 
-    assert send_due(store.app.database, mail)["later"] == 0
+    assert send(store, mail)["later"] == 0
     make_due(store.app)
-    assert send_due(store.app.database, mail)["later"] == 1
+    assert send(store, mail)["later"] == 1
     [row] = boxes(store.app)
     assert (row.state, row.tries) == (MailState.WAITING, 2)
     assert timedelta(minutes=1) < row.due_at - now() <= timedelta(minutes=2)
@@ -225,7 +229,7 @@ def test_each_try_has_the_same_message_id_and_waits_longer(store: AtCounter) -> 
     with serving(inbox) as mail:
         for _ in range(3):
             make_due(store.app)
-            send_due(store.app.database, mail)
+            send(store, mail)
             waits.append(boxes(store.app)[0].due_at - now())
 
     assert len(set(seen)) == 1
@@ -242,7 +246,7 @@ def test_after_a_dozen_tries_it_is_given_up_and_the_log_says_so(store: AtCounter
 
     for _ in range(13):
         make_due(store.app)
-        send_due(store.app.database, mail)
+        send(store, mail)
 
     [row] = boxes(store.app)
     assert (row.state, row.tries) == (MailState.FAILED, 12)
@@ -260,7 +264,7 @@ def test_several_senders_at_once_send_each_receipt_once(store: AtCounter) -> Non
     inbox = Inbox()
 
     with serving(inbox) as mail:
-        threads = [threading.Thread(target=send_due, args=(store.app.database, mail)) for _ in range(4)]
+        threads = [threading.Thread(target=send, args=(store, mail)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -279,10 +283,10 @@ def test_a_sender_that_dies_after_sending_sends_the_same_message_again(
         with monkeypatch.context() as patched:
             patched.setattr(letters, "_settle", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
-                send_due(store.app.database, mail)
-        assert send_due(store.app.database, mail)["sent"] == 0
+                send(store, mail)
+        assert send(store, mail)["sent"] == 0
         make_due(store.app)
-        assert send_due(store.app.database, mail)["sent"] == 1
+        assert send(store, mail)["sent"] == 1
 
     first, second = (letter["Message-ID"] for _, _, letter in inbox.taken)
     assert first == second
@@ -314,7 +318,7 @@ def test_an_address_that_came_in_otherwise_is_not_sent_to_either(store: AtCounte
         session.execute(sa.text("UPDATE person SET email = E'jo@force.example\\nBcc: all@force.example'"))
 
     with serving(inbox) as mail:
-        assert send_due(store.app.database, mail)["failed"] == 1
+        assert send(store, mail)["failed"] == 1
 
     assert inbox.taken == []
 
@@ -339,7 +343,7 @@ def test_asking_for_it_again_sends_another_but_never_two_at_once(store: AtCounte
             outbox.queue(session, TESTER, name, mails=True, now=now())
     assert len(boxes(store.app)) == 1
     with serving(Inbox()) as mail:
-        send_due(store.app.database, mail)
+        send(store, mail)
     with store.app.database.transaction() as session:
         outbox.queue(session, TESTER, name, mails=True, now=now())
 
@@ -386,7 +390,7 @@ def test_a_server_without_tls_gets_nothing_unless_it_may_be_plain(store: AtCount
     inbox = Inbox()
 
     with serving(inbox) as mail:
-        done = send_due(store.app.database, replace(mail, host="localhost", transport=Transport.STARTTLS))
+        done = send(store, replace(mail, host="localhost", transport=Transport.STARTTLS))
 
     assert (done["later"], inbox.taken) == (1, [])
 
@@ -397,7 +401,7 @@ def test_a_server_that_nobody_vouches_for_gets_neither_letter_nor_password(store
 
     with serving(inbox := Inbox(), tls_context=served_with(certificate), authenticator=noting(asked)) as mail:
         secured = replace(mail, host="localhost", transport=Transport.STARTTLS, user="fleet", password="s3cret")
-        assert send_due(store.app.database, secured)["later"] == 1
+        assert send(store, secured)["later"] == 1
 
     assert (inbox.taken, asked) == ([], [])
 
@@ -409,7 +413,7 @@ def test_a_trusted_server_gets_both(store: AtCounter, certificate: Path, monkeyp
 
     with serving(inbox := Inbox(), tls_context=served_with(certificate), authenticator=noting(asked)) as mail:
         secured = replace(mail, host="localhost", transport=Transport.STARTTLS, user="fleet", password="s3cret")
-        assert send_due(store.app.database, secured)["sent"] == 1
+        assert send(store, secured)["sent"] == 1
 
     assert (len(inbox.taken), asked) == (1, ["fleet s3cret"])
 
