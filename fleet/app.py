@@ -13,6 +13,7 @@ from fleet.api import PREFIX, description
 from fleet.audit.identity import kept_key
 from fleet.audit.views import audit
 from fleet.counter.views import counter
+from fleet.custody.reservation_views import reservations
 from fleet.custody.views import cameras
 from fleet.db import Database
 from fleet.gate import FleetGate, security_headers
@@ -23,6 +24,8 @@ from fleet.paging import Cursors
 from fleet.people.views import people
 from fleet.settings import Settings, kept_secret
 from fleet.sites.views import docks, sites
+from fleet.stock.bulk_views import bulk
+from fleet.stock.views import stock
 from fleet.tasers.views import tasers
 from fleet.visits.views import visiting
 from fleet.web import Service, prepare_routes, public
@@ -90,7 +93,8 @@ def _add_api(app: Service) -> None:
     api = description(app)
     protection = CSRFProtect(app)
     for blueprint in (
-        cameras, people, sites, docks, tasers, lifecycle, counter, visiting, labels, audit, jobs,
+        cameras, people, sites, docks, tasers, lifecycle, counter, visiting, labels, stock, reservations, bulk, audit,
+        jobs,
     ):  # fmt: skip
         api.register_blueprint(blueprint, url_prefix=PREFIX)
         # The API knows no cookie, so there is nothing to forge.

@@ -165,6 +165,12 @@ class Prepared:
         """For a statement that answers nothing."""
         self._execute(session, parameters)
 
+    def explained(self, session: Session, **parameters: Any) -> str:
+        """The server's plan for it."""
+        connection = session.info.get(_DRIVER) or _driver_of(session)
+        lines = connection.execute(f"EXPLAIN {self._sql}", self._literals | parameters).fetchall()
+        return "\n".join(line for (line,) in lines)
+
     def _execute(self, session: Session, parameters: dict[str, Any]) -> Any:
         if session.new or session.dirty:
             session.flush()  # what the session would have done before a statement of its own

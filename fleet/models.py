@@ -11,6 +11,7 @@ from fleet.jobs import models as jobs
 from fleet.lifecycle import models as lifecycle
 from fleet.people import models as people
 from fleet.sites import models as sites
+from fleet.stock import models as stock
 from fleet.tasers import models as tasers
 from fleet.visits import models as visits
 
@@ -26,6 +27,7 @@ __all__ = [
     "lifecycle",
     "people",
     "sites",
+    "stock",
     "tasers",
     "visits",
 ]

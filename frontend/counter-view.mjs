@@ -58,6 +58,7 @@ export function showState(state, kit) {
   const says = [];
   if (state.mode && state.mode !== "normal") says.push(`Mode: ${state.mode} – scan “normal” to end it`);
   if (state.dock) says.push(`Docking into ${state.dock}`);
+  if (state.operation) says.push(`Issuing for ${state.operation} – scan “normal” to end it`);
   showText("banner", says.join(" · "));
 }
 

@@ -338,10 +338,10 @@ async function restore() {
   const kept = (await queue.get(`visit ${tab}`)) ?? {};
   const isSameClerk = kept.clerk === clerkName();
   const isSameVisit = isSameClerk && Date.now() - kept.scannedAt < VISIT_ENDS_MS;
-  const { mode, dock } = kept.state ?? {};
+  const { mode, dock, operation } = kept.state ?? {};
   // What was asked, and what could be undone, belongs to the page that is gone; a visit to its clerk and its minute.
   if (isSameVisit) state = { ...kept.state, take_over: null, last_act: null };
-  else state = isSameClerk ? { mode, dock } : { mode };
+  else state = isSameClerk ? { mode, dock, operation } : { mode };
   if (isSameVisit) kit = kept.kit;
   scannedAt = kept.scannedAt ?? 0;
   setSound(kept.hasSound ?? true);

@@ -1,7 +1,7 @@
 """Writing to the log, and finding in it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -74,6 +74,44 @@ def record_refusal(session: Session, actor: Actor, error: FleetError, *, at: dat
         detail=error.detail,
         found=error.found or None,
     )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of many: what happened to what, and to which officer."""
+
+    event: Event
+    subject: tuple[Subject, str]
+    officer: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write(session: Session, actor: Actor, entry: Entry, *, at: datetime) -> int:
+    """``record`` of an entry that was made beforehand."""
+    return record(session, actor, entry.event, entry.subject, at=at, officer=entry.officer, **entry.facts)
+
+
+def record_many(session: Session, actor: Actor, entries: Sequence[Entry], *, at: datetime) -> None:
+    """Append many entries in the caller's transaction, in their order, as ``record`` would each."""
+    late: dict[str, Any] = {}
+    if actor.late is not None:
+        late = {"made_at": at, "act": actor.late.act, "sent_by": actor.late.sent_by}
+        at = actor.late.received_at
+    rows = [
+        {
+            "at": at,
+            "actor": actor.name,
+            "role": actor.role and str(actor.role),
+            "event": entry.event,
+            "subject_kind": entry.subject[0],
+            "subject_key": entry.subject[1],
+            "officer": entry.officer,
+            "facts": plain({**entry.facts, **late}),
+        }
+        for entry in entries
+    ]
+    if rows:
+        session.execute(sa.insert(AuditEntry), rows)
 
 
 def plain(facts: Mapping[str, Any]) -> dict[str, Any]:

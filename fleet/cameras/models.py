@@ -33,6 +33,13 @@ class Camera(Registered, Base):
         sa.Index(None, "model", "serial"),
         sa.Index("ix_camera_tag_or_none_serial", sa.text("COALESCE(asset_tag, ''::text)"), "serial"),
         sa.Index(None, "firmware", "serial"),
+        # Which of the pool lie ready in a dock, for the counter that looks for the fullest.
+        sa.Index(
+            "ix_camera_pool_in_stock",
+            "home_dock_id",
+            "custody_at",
+            postgresql_where=sa.text("custody = 'in_stock' AND use = 'pool'"),
+        ),
         # People read the last digits off a label: a suffix search is a prefix search on the reversed serial.
         sa.Index("ix_camera_serial_reversed", sa.text("reverse(serial)")),
     )

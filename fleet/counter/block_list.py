@@ -88,7 +88,7 @@ class _Reasons:
 
     def __init__(self) -> None:
         self.told: list[list[Any]] = []
-        self._numbers: dict[tuple[int, str], int] = {}
+        self._numbers: dict[tuple[int | None, str], int] = {}
 
     def number(self, serial: str, block: Block) -> int:
         key = block.rule, block.what.replace(serial, "It", 1)

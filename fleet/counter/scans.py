@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from fleet.actors import Actor
 from fleet.cameras.models import Camera
 from fleet.cameras.states import Custody, Use
-from fleet.custody import holdings, records, service, undo
-from fleet.custody.models import Condition, IssueKind, Purpose
+from fleet.custody import choice, holdings, records, reservations, service, undo
+from fleet.custody.models import Condition, IssueKind, Purpose, Reservation
 from fleet.custody.records import AllocationNow, CameraNow
 from fleet.db import AnySelect, Prepared
 from fleet.errors import Conflict, NotFound
@@ -27,6 +27,7 @@ from fleet.people import service as people
 from fleet.people.models import Person
 from fleet.settings import Acknowledging, Policy
 from fleet.sites.models import Dock
+from fleet.stock import stocktakes
 from fleet.tasers.models import Taser
 from fleet.visits import service as visits
 from fleet.visits.models import Method
@@ -86,7 +87,8 @@ class State:
     """What the page remembers between scans.
 
     ``officer`` is whose visit it is, ``visit`` its key, ``issued`` the serials issued in it. ``take_over`` is the
-    camera whose next scan takes it over from its holder. ``dock`` is where returned cameras are put.
+    camera whose next scan takes it over from its holder. ``dock`` is where returned cameras are put. ``operation`` is what
+    cameras are issued for until the mode is normal again.
     """
 
     officer: str | None = None
@@ -94,6 +96,7 @@ class State:
     mode: Mode = Mode.NORMAL
     dock: str | None = None
     issued: tuple[str, ...] = ()
+    operation: str | None = None
     take_over: str | None = None
     last_act: LastAct | None = None
 
@@ -206,6 +209,8 @@ class Counter:
         if kind == "dock":
             docked = dataclasses.replace(state, dock=identifier)
             return Answer(Tone.INFO, f"Dock {identifier}", "Returned cameras go into this dock now.", docked)
+        if kind == "operation":
+            return self._operation(identifier, state)
         if kind == "taser":
             raise Conflict(f"{identifier} is a Taser. The counter issues cameras; Tasers belong to the armoury.")
         return self._camera(identifier, state, asked=asked == identifier)
@@ -219,8 +224,15 @@ class Counter:
             Mode.POOL: "Every camera issued is a pool loan.",
             Mode.HELMET: "Every camera issued is a pool loan for helmet-mounted work: a Flex 2.",
         }
-        dock = None if mode is Mode.NORMAL else state.dock
-        return Answer(Tone.INFO, f"Mode: {mode}", says[mode], dataclasses.replace(state, mode=mode, dock=dock))
+        state = dataclasses.replace(state, mode=mode)
+        if mode is Mode.NORMAL:
+            state = dataclasses.replace(state, dock=None, operation=None)
+        return Answer(Tone.INFO, f"Mode: {mode}", says[mode], state)
+
+    def _operation(self, code: str, state: State) -> Answer:
+        operation = reservations.running(self._session, code, self._now)
+        detail = f"Cameras issued now are for it, {operation.to_come} still to come. Scan “normal” to end this."
+        return Answer(Tone.INFO, operation.name, detail, dataclasses.replace(state, operation=code))
 
     def _officer(self, collar: str, state: State, visit: str | None) -> Answer:
         officer = people.get(self._session, collar)
@@ -232,8 +244,18 @@ class Counter:
         if until is None or until < self._now.date():
             detail = "Training " + (f"ended on {until:%d %B %Y}." if until else "is not on record.") + " (rule 4)"
             return Answer(Tone.CAUTION, f"{collar}: no current training", detail, state)
-        about = ", ".join(part for part in (officer["name"], officer["team"]) if part)
-        return Answer(Tone.INFO, f"Officer {collar}", about or "Scan a camera.", state)
+        about = [part for part in (officer["name"], officer["team"]) if part]
+        give = self._give(collar, state) or ("" if about else "Scan a camera.")
+        detail = ". ".join(part for part in (", ".join(about), give) if part)
+        return Answer(Tone.INFO, f"Officer {collar}", detail, state)
+
+    def _give(self, collar: str, state: State) -> str:
+        """Which cameras to give, the best first."""
+        if state.mode in {Mode.RETURN, Mode.FAULTY, Mode.PERSONAL}:
+            return ""
+        found = choice.suggestions(self._session, collar, dock=state.dock, policy=self._policy)
+        told = [f"{one.serial} (last time)" if one.last_time else one.serial for one in found]
+        return f"Give {', or '.join((told[0], ', '.join(told[1:])) if told[1:] else told)}." if told else ""
 
     def _camera(self, serial: str, state: State, *, asked: bool) -> Answer:
         camera = self._locked(serial)
@@ -271,8 +293,10 @@ class Counter:
         return IssueKind.PERSONAL if camera.use is Use.PERSONAL else IssueKind.POOL
 
     def _wanted(self, camera: CameraNow, state: State) -> service.Issue:
+        kind = self._kind(camera, state)
         purpose = Purpose.PUBLIC_ORDER if state.mode is Mode.HELMET else None
-        return service.Issue(camera.serial, state.officer or "", self._kind(camera, state), purpose=purpose)
+        operation = state.operation if kind is IssueKind.POOL else None
+        return service.Issue(camera.serial, state.officer or "", kind, purpose=purpose, operation=operation)
 
     def _issue(self, camera: CameraNow, state: State) -> Answer:
         wanted = self._wanted(camera, state)
@@ -287,6 +311,8 @@ class Counter:
         )
         state = dataclasses.replace(state, visit=key, issued=(*state.issued, serial), last_act=last)
         detail = f"{serial} to {state.officer}, {allocation.kind}"
+        if allocation.operation is not None:
+            detail += f", for {allocation.operation}"
         return Answer(Tone.GOOD, title, detail, state, due_back=allocation.due_back, camera=serial)
 
     def _return(self, camera: CameraNow, state: State) -> Answer:
@@ -304,7 +330,9 @@ class Counter:
             Custody.QUARANTINED: ": put it aside, it is quarantined",
             Custody.RETURNING: ": dock it, it is checked there",
         }.get(allocation.camera.custody, "")
-        detail = f"{camera.serial} from {allocation.person.collar}{', overdue' if late else ''}{ending}"
+        seen = stocktakes.see_return(self._session, self._actor, camera, state.dock, now=self._now)
+        counted = f"; counted in the stocktake of {' and '.join(seen)}" if seen else ""
+        detail = f"{camera.serial} from {allocation.person.collar}{', overdue' if late else ''}{ending}{counted}"
         return Answer(Tone.GOOD, title, detail, state, camera=camera.serial)
 
     def _ask(self, camera: CameraNow, holder: str, state: State) -> Answer:
@@ -340,7 +368,7 @@ class Counter:
 
 def _ended(state: State) -> State:
     """What is left when a visit is over."""
-    return State(mode=state.mode, dock=state.dock, last_act=state.last_act)
+    return State(mode=state.mode, dock=state.dock, operation=state.operation, last_act=state.last_act)
 
 
 def bare(text: str) -> str:
@@ -375,6 +403,7 @@ _RESOLVE = Prepared(
         _named("officer", Person.collar, Person.collar),
         _named("dock", Dock.serial, Dock.serial),
         _named("taser", Taser.serial, Taser.serial),
+        _named("operation", Reservation.code, Reservation.code),
     )
 )
 

@@ -16,9 +16,9 @@ from fleet.sites.stages import Stage, allows_cameras
 
 @dataclass(frozen=True)
 class Block:
-    """One thing in the way: the rule, a sentence, the facts, who can mend it, and whether a reason overrides it."""
+    """One thing in the way: the rule if any, a sentence, the facts, who can mend it, whether a reason overrides it."""
 
-    rule: int
+    rule: int | None
     what: str
     mend: str
     found: dict[str, Any] = field(default_factory=dict)
@@ -38,7 +38,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Standing:
-    """What is known of a camera when somebody wants it. ``custody_at`` is when its present custody began."""
+    """What is known of a camera when somebody wants it. ``custody_at`` is when its present custody began.
+
+    ``reserved`` tells that there is a reservation of pool stock at all, planned or running.
+    """
 
     serial: str
     custody: Custody
@@ -47,6 +50,7 @@ class Standing:
     site: str | None = None
     stage: Stage | None = None
     report: Report | None = None
+    reserved: bool = False
 
 
 # Who can mend a custody that keeps a camera from being issued, under which rule, and what it is in a word.

@@ -4,6 +4,7 @@ Whoever calls these holds the camera's lock, and then the officer's.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from fleet.cameras.models import Camera, CameraReport
 from fleet.cameras.service import CAMERAS
 from fleet.cameras.states import Custody, Fault, Model, Use
-from fleet.custody.models import Allocation, Condition, IssueKind, RuleException
+from fleet.custody.models import Allocation, Condition, IssueKind, Reservation, RuleException
 from fleet.custody.readiness import Report, Standing
 from fleet.db import Prepared
 from fleet.people.models import Person
@@ -73,6 +74,7 @@ class AllocationNow:
     condition: Condition | None = None
     note: str | None = None
     continues_id: int | None = None
+    operation: str | None = None
 
 
 _CAMERA = sa.select(Camera.id, Camera.serial, Camera.model, Camera.use, Camera.custody, Camera.custody_at)
@@ -122,7 +124,9 @@ _HOLDER = (
     .where(Allocation.camera_id == Camera.id, Allocation.returned_at.is_(None))
     .scalar_subquery()
 )
-_STANDING = Prepared(
+# That anything is reserved at all is asked here, so that issuing has no statement more while nothing is.
+_RESERVED = sa.exists(sa.select(Reservation.id).where(sa.text("state IN ('planned', 'active')")))
+STANDING_ROWS = (
     sa.select(
         _HOLDER.label("holder"),
         Site.code,
@@ -132,25 +136,30 @@ _STANDING = Prepared(
         CameraReport.fault,
         CameraReport.unoffloaded,
         CameraReport.last_seen_at,
+        _RESERVED.label("reserved"),
     )
     .select_from(Camera)
     .join(Dock, Dock.id == Camera.home_dock_id, isouter=True)
     .join(Site, Site.id == Dock.site_id, isouter=True)
     .join(CameraReport, CameraReport.camera_id == Camera.id, isouter=True)
-    .where(Camera.id == sa.bindparam("camera_id"))
 )
+_STANDING = Prepared(STANDING_ROWS.where(Camera.id == sa.bindparam("camera_id")))
 
 
 def standing_of(session: Session, camera: CameraNow | Camera) -> Standing:
     """What is known of a camera, for ``readiness.blocks``."""
     row: dict[str, Any] = _STANDING.one(session, camera_id=camera.id) or {}
+    return standing_in(row, camera.serial, camera.custody, camera.custody_at)
+
+
+def standing_in(row: Mapping[str, Any], serial: str, custody: Custody, custody_at: datetime) -> Standing:
+    """A row of ``STANDING_ROWS`` as a standing."""
     stage = row["stage"] and Stage(row["stage"])
-    return Standing(
-        camera.serial, camera.custody, camera.custody_at, row["holder"], row["code"], stage, _report_in(row)
-    )
+    holder, site, report = row["holder"], row["code"], _report_in(row)
+    return Standing(serial, custody, custody_at, holder, site, stage, report, reserved=row["reserved"])
 
 
-def _report_in(row: dict[str, Any]) -> Report | None:
+def _report_in(row: Mapping[str, Any]) -> Report | None:
     if row["last_seen_at"] is None:
         return None
     fault = row["fault"] and Fault(row["fault"])

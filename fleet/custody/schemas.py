@@ -38,6 +38,7 @@ class IssueRequest(Schema):
     due_back = Instant(allow_none=True, load_default=None)
     override_reason = Text(load_default=None)
     purpose = Word(Purpose, allow_none=True, load_default=None)
+    operation = Identifier(allow_none=True, load_default=None)
 
 
 class ReturnRequest(Schema):
@@ -67,6 +68,7 @@ class AllocationSchema(Schema):
     returned_at = Instant(allow_none=True)
     condition = Word(Condition, allow_none=True)
     note = ma.fields.String(allow_none=True)
+    operation = ma.fields.String(allow_none=True)
     custody = Word(Custody, attribute="camera.custody")
 
 

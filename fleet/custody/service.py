@@ -1,7 +1,7 @@
 """Issue, return, undo: the acts that change who has a camera.
 
-Locks are always taken camera first, then officers, and of two officers in the order of their collar numbers, so that
-two counters never wait for each other in a circle.
+Locks are always taken camera first, then officers, and of two officers in the order of their collar numbers, then
+reservations in the order of their numbers, so that two counters never wait for each other in a circle.
 """
 
 import dataclasses
@@ -19,9 +19,11 @@ from fleet.auth.permissions import Permission, require
 from fleet.cameras.service import CAMERAS, record_report
 from fleet.cameras.states import NEXT_CUSTODY, Custody
 from fleet.clock import end_of, local_day
+from fleet.custody import reservations
 from fleet.custody.entitlement import officer_blocks
+from fleet.custody.entries import issue_entry, move_entry, return_entry
 from fleet.custody.models import Condition, IssueKind, Purpose
-from fleet.custody.readiness import Block, after_return, blocks
+from fleet.custody.readiness import Block, Standing, after_return, blocks
 from fleet.custody.records import (
     AllocationNow,
     CameraNow,
@@ -42,6 +44,7 @@ from fleet.custody.records import (
     standing_of,
     wake_resting,
 )
+from fleet.custody.reservations import ReservationNow
 from fleet.errors import Conflict, Evidence, Invalid
 from fleet.settings import Policy
 
@@ -74,7 +77,8 @@ _HELMET = 6
 class Issue:
     """What a clerk asks for. ``due_back`` is None for the policy's loan, or for a personal issue without end.
 
-    ``purpose`` is what the camera is for, where a rule asks (rule 6).
+    ``purpose`` is what the camera is for, where a rule asks (rule 6). ``operation`` is the code of the reservation that
+    it is for; an officer who is on one need not say so.
     """
 
     serial: str
@@ -83,6 +87,7 @@ class Issue:
     due_back: datetime | None = None
     override_reason: str | None = None
     purpose: Purpose | None = None
+    operation: str | None = None
 
 
 def issue(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now: datetime) -> AllocationNow:
@@ -95,27 +100,78 @@ def issue(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now:
         NotFound: no such camera or officer.
         Invalid: due back in the past, or an override without a reason.
         Forbidden: an override by somebody who may not.
+        NotReserved: the operation does not run now.
         CameraNotReady, TrainingLapsed, HasLeft, AlreadyHolds: with the rule, what was found and who can mend it.
     """
     if wanted.due_back is not None and wanted.due_back <= now:
         raise Invalid("It would be due back before it is issued.", fields={"due_back": ["is in the past"]})
     camera = lock_camera(session, wanted.serial)
-    in_the_way = blocks(standing_of(session, camera), wanted.kind, policy)
+    standing = standing_of(session, camera)
     officer = lock_officer(session, wanted.collar)
     excepted = wanted.purpose is not None and is_excepted(session, officer, _HELMET, local_day(now))
-    in_the_way += officer_blocks(officer, camera, wanted.purpose, is_excepted=excepted, now=now)
-    _require_clear(session, actor, camera, officer, in_the_way, wanted.override_reason, now)
+    in_the_way = issue_blocks(standing, camera, officer, wanted, excepted=excepted, policy=policy, now=now)
+    ruling = reservations.NO_RULING
+    if standing.reserved or wanted.operation is not None:
+        until = due_of(wanted, officer, None, policy, now)
+        asked = (wanted.kind, wanted.operation)
+        ruling = reservations.rule_on(session, camera, officer, *asked, until=until, policy=policy, now=now)
+    _require_clear(session, actor, camera, officer, in_the_way + ruling.blocks, wanted.override_reason, now)
     held = held_by(session, officer)
     require_free_hands(officer, held, wanted.kind)
-    due_back = wanted.due_back
-    if due_back is None and wanted.kind is IssueKind.POOL:
-        due_back = now + policy.pool_loan
-    if officer.leaves_on is not None:
-        due_back = min(due_back or end_of(officer.leaves_on), end_of(officer.leaves_on))
+    due_back = due_of(wanted, officer, ruling.operation, policy, now)
     if any(other.active for other in held):
         rest_active(session, officer)
-    event = Event.CAMERA_ISSUED
-    return hand_over(session, actor, camera, officer, wanted.kind, due_back, event, now=now, purpose=wanted.purpose)
+    return _issued(session, actor, camera, officer, wanted, due_back, ruling.operation, now)
+
+
+def issue_blocks(
+    standing: Standing,
+    camera: CameraNow,
+    officer: Officer,
+    wanted: Issue,
+    *,
+    excepted: bool,
+    policy: Policy,
+    now: datetime,
+) -> list[Block]:
+    """Everything about camera and officer that is in the way of an issue; pure. ``excepted`` is of rule 6."""
+    of_officer = officer_blocks(officer, camera, wanted.purpose, is_excepted=excepted, now=now)
+    return [*blocks(standing, wanted.kind, policy), *of_officer]
+
+
+def due_of(
+    wanted: Issue, officer: Officer, operation: ReservationNow | None, policy: Policy, now: datetime
+) -> datetime | None:
+    """When an issue is due back: as wanted, else at its operation's end, after the policy's loan, or never.
+
+    A leaver's is due on their last day at the latest (rule 15).
+    """
+    due_back = wanted.due_back
+    if due_back is None and operation is not None:
+        due_back = operation.ends_at
+    elif due_back is None and wanted.kind is IssueKind.POOL:
+        due_back = now + policy.pool_loan
+    if officer.leaves_on is None:
+        return due_back
+    return min(due_back or end_of(officer.leaves_on), end_of(officer.leaves_on))
+
+
+def _issued(
+    session: Session,
+    actor: Actor,
+    camera: CameraNow,
+    officer: Officer,
+    wanted: Issue,
+    due_back: datetime | None,
+    operation: ReservationNow | None,
+    now: datetime,
+) -> AllocationNow:
+    code, event = operation.code if operation else None, Event.CAMERA_ISSUED
+    more = {"purpose": wanted.purpose, "operation": code}
+    made = hand_over(session, actor, camera, officer, wanted.kind, due_back, event, now=now, more=more)
+    if operation is not None:
+        reservations.note_loan(session, operation, made.id)
+    return dataclasses.replace(made, operation=code)
 
 
 def _require_clear(
@@ -134,7 +190,7 @@ def _require_clear(
             raise Invalid("An override needs a reason.", fields={"override_reason": ["is empty"]})
     standing = [block for block in in_the_way if override_reason is None or not block.can_override]
     if standing:
-        raise _refusal(camera, officer, standing[0])
+        raise refusal(camera, officer, standing[0])
     for block in in_the_way:
         audit.record(
             session,
@@ -149,7 +205,8 @@ def _require_clear(
         )
 
 
-def _refusal(camera: CameraNow, officer: Officer, block: Block) -> Conflict:
+def refusal(camera: CameraNow, officer: Officer, block: Block) -> Conflict:
+    """The error that refuses an issue for what is in its way."""
     found = {name: audit.as_json(value) for name, value in block.found.items()}
     if block.rule == 4:  # noqa: PLR2004 - the rule's number in the domain
         # An untrained officer who asked for a camera is something a supervisor will want to read about.
@@ -184,7 +241,7 @@ def hand_over(
     now: datetime,
     continues: AllocationNow | None = None,
     active: bool = True,
-    purpose: Purpose | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> AllocationNow:
     """Open an allocation and log it as ``event``. Every check is the caller's, who holds the locks."""
     camera = put(session, camera, Custody.ISSUED, now=now)
@@ -198,18 +255,7 @@ def hand_over(
         active=active,
         continues_id=continues.id if continues else None,
     )
-    audit.record(
-        session,
-        actor,
-        event,
-        (Subject.CAMERA, camera.serial),
-        at=now,
-        officer=officer.collar,
-        kind=kind,
-        due_back=due_back,
-        purpose=purpose,
-        allocation=allocation.id,
-    )
+    audit.write(session, actor, issue_entry(event, allocation, more), at=now)
     return allocation
 
 
@@ -243,23 +289,17 @@ def take_back(
     camera = lock_camera(session, serial)
     allocation = open_allocation(session, camera)
     if allocation is None:
-        what = f"{serial} is not out; it is {camera.custody.replace('_', ' ')}."
-        raise CameraNotReady(what, rule=7, found={"custody": str(camera.custody)}, mend="store")
+        raise not_out(camera)
     to = after_return(condition is Condition.GOOD, allocation.kind, has_reported(session, camera), policy)
     allocation = close(session, allocation, condition, note, to, now=now)
-    audit.record(
-        session,
-        actor,
-        Event.CAMERA_RETURNED,
-        (Subject.CAMERA, serial),
-        at=now,
-        officer=allocation.person.collar,
-        condition=condition,
-        note=note,
-        custody=to,
-        allocation=allocation.id,
-    )
+    audit.write(session, actor, return_entry(allocation, condition, note, to), at=now)
     return allocation
+
+
+def not_out(camera: CameraNow) -> CameraNotReady:
+    """The refusal to take back what nobody has."""
+    what = f"{camera.serial} is not out; it is {camera.custody.replace('_', ' ')}."
+    return CameraNotReady(what, rule=7, found={"custody": str(camera.custody)}, mend="store")
 
 
 def close(
@@ -309,14 +349,21 @@ def move(
     """
     camera = lock_camera(session, serial)
     was = camera.custody
-    if (was, to) not in BY_HAND:
-        able = sorted(str(step) for start, step in BY_HAND if start is was)
-        what = f"{serial} is {was}; by hand it can become {' or '.join(able) or 'nothing else'}."
-        what += " Loss, repair, hold and the end of its life have acts of their own."
-        raise HistoryStands(what, rule=9, found={"custody": str(was), "possible": able})
+    if (refused := no_step(serial, was, to)) is not None:
+        raise refused
     camera = put(session, camera, to, now=now)
-    audit.record(session, actor, Event.CAMERA_MOVED, (Subject.CAMERA, serial), at=now, custody=[was, to], note=note)
+    audit.write(session, actor, move_entry(serial, was, to, note), at=now)
     return camera
+
+
+def no_step(serial: str, was: Custody, to: Custody) -> HistoryStands | None:
+    """The refusal of a step that is not done by hand."""
+    if (was, to) in BY_HAND:
+        return None
+    able = sorted(str(step) for start, step in BY_HAND if start is was)
+    what = f"{serial} is {was}; by hand it can become {' or '.join(able) or 'nothing else'}."
+    what += " Loss, repair, hold and the end of its life have acts of their own."
+    return HistoryStands(what, rule=9, found={"custody": str(was), "possible": able})
 
 
 def require_offloaded(session: Session, camera: CameraNow) -> None:

@@ -21,6 +21,7 @@ from fleet.custody.records import (
     rest_active,
     standing_of,
 )
+from fleet.custody.reservations import continue_loan
 from fleet.custody.service import HistoryStands, close, hand_over, put, require_free_hands
 from fleet.settings import Policy
 
@@ -74,7 +75,7 @@ def undo_return(session: Session, actor: Actor, allocation_id: int, *, policy: P
         rest_active(session, officer)
     if camera.custody is Custody.QUARANTINED:
         camera = put(session, camera, Custody.IN_STOCK, now=now)
-    return hand_over(
+    again = hand_over(
         session,
         actor,
         camera,
@@ -86,6 +87,8 @@ def undo_return(session: Session, actor: Actor, allocation_id: int, *, policy: P
         continues=allocation,
         active=not rests,
     )
+    continue_loan(session, allocation.id, again.id)
+    return again
 
 
 def undo_take_over(

@@ -28,6 +28,7 @@ from fleet.pages import (
     retirements,
     sign_in,
     sites,
+    stocktakes,
     stores,
     tasers,
     terms,
@@ -38,7 +39,7 @@ from fleet.web import Service
 _MODULES = (
     front, counter, counter_line, counter_shell, counter_exceptions, acknowledging, commands, labels, stores, cameras,
     people, sites, tasers, visits, terms, audit, jobs, accounts, sign_in, me, problem_kinds,
-    losses, repairs, holds, retirements, departures, exceptions,
+    losses, repairs, holds, retirements, departures, exceptions, stocktakes,
 )  # fmt: skip
 _BLUEPRINTS = [module.pages for module in _MODULES]
 

@@ -47,6 +47,7 @@ _PAGES: dict[str, tuple[str, str]] = {
     Subject.TASER: ("tasers_pages.taser", "serial"),
     Subject.VISIT: ("visits_pages.visit", "key"),
     Subject.TERMS: ("terms_pages.version", "number"),
+    Subject.STOCKTAKE: ("stocktakes_pages.stocktake", "number"),
     Subject.ACCOUNT: ("accounts_pages.account", "name"),
     Subject.COUNTER_ACT: ("counter_exceptions.exception", "number"),
     "loss": ("losses_pages.loss", "number"),

@@ -123,9 +123,7 @@ class Listing:
         query = self._query(_typed())
         now = utc_now()
         record_export(session, actor, self.name, now=now, **audit.plain(_filters(query)))
-        response = Response(self._lines(query), content_type="text/csv; charset=utf-8")
-        response.headers["Content-Disposition"] = f'attachment; filename="{self.name}-{now:%Y-%m-%d}.csv"'
-        return response
+        return _download(f"{self.name}-{now:%Y-%m-%d}", self._lines(query))
 
     def _lines(self, query: Mapping[str, Any]) -> Iterable[str]:
         # What is sent after the view has ended needs the database by itself.
@@ -196,16 +194,36 @@ class Links:
         return {name: text for name, text in self._kept.items() if name in {"sort", "order", "limit"}}
 
 
+def file_of(name: str, columns: Sequence[str], find: Callable[[Session, Paging], Page]) -> Response:
+    """The whole of a list that belongs to something else as CSV, logged as an export."""
+    session, actor = caller()
+    record_export(session, actor, name, now=utc_now())
+
+    def found(session: Session, _query: Mapping[str, Any], paging: Paging) -> Page:
+        return find(session, paging)
+
+    return _download(name, _csv(columns, _portions(service().database.transaction, found, {})))
+
+
+def _download(name: str, lines: Iterable[str]) -> Response:
+    response = Response(lines, content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
 def told(total: int) -> str:
     """A count that was not counted to its end says so."""
     return f"More than {CAPPED_COUNT:,}" if total > CAPPED_COUNT else f"{total:,}"
 
 
-def older(name: str, find: Callable[[Paging], Page]) -> dict[str, Any]:
-    """One page of a list that stands on a page about something else, with the address of the next."""
+def older(name: str, find: Callable[[Paging], Page], **kept: str) -> dict[str, Any]:
+    """One page of a list that stands on a page about something else, with the address of the next.
+
+    ``kept`` is what else the address says, such as which of several lists it is.
+    """
     query = {"limit": 20, "cursor": request.args.get("cursor")}
     found = answer_page(name, query, find)
-    found["href"] = f"{request.path}?{urlencode({'cursor': found['next']})}#history" if found["next"] else None
+    found["href"] = f"{request.path}?{urlencode({'cursor': found['next'], **kept})}#history" if found["next"] else None
     return found
 
 

@@ -95,6 +95,11 @@ def when(instant: datetime | None) -> str:
     return f"{day(local.date())}, {hour}:{local.minute:02d}{'am' if local.hour < 12 else 'pm'}"  # noqa: PLR2004
 
 
+def clock_time(instant: datetime) -> str:
+    """An instant of today in local time: 14:05."""
+    return f"{instant.astimezone(LOCAL):%H:%M}"
+
+
 def day(value: date | None) -> str:
     """A day as GOV.UK writes it: 3 March 2026."""
     return "" if value is None else f"{value.day} {value:%B %Y}"

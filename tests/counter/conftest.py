@@ -25,6 +25,7 @@ from fleet.people.models import Person
 from fleet.settings import Policy
 from fleet.web import Service
 from tests.accounts import new_account
+from tests.counter.desk import AtCounter
 from tests.factories import Factory
 
 
@@ -118,3 +119,8 @@ def meant(
 @pytest.fixture
 def counters(app: Service, make: Factory) -> Counters:
     return Counters(app, make, new_account(app, Role.STORE))
+
+
+@pytest.fixture
+def counter(app: Service) -> AtCounter:
+    return AtCounter(app)

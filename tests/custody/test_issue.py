@@ -258,6 +258,7 @@ def test_an_issue_answers_with_the_allocation(store: Api, make: Factory) -> None
         "returned_at": None,
         "condition": None,
         "note": None,
+        "operation": None,
         "custody": "issued",
     }
     assert answer.json["issued_at"].endswith("Z")
