@@ -20,6 +20,7 @@ from fleet.stock.pasted import texts_of
 from fleet.stock.states import Judgment, Settlement, StocktakeState
 from fleet.stock.stocktakes import Outcome
 from fleet.web import allow, caller
+from fleet.web import service as running
 
 pages = Blueprint("stocktakes_pages", __name__)
 _ONE = "/stocktakes/<int(max=9223372036854775807):number>"
@@ -194,7 +195,7 @@ def close(number: int) -> ResponseReturnValue:
     """Close it into the log."""
 
     def act() -> str:
-        closing.close(*caller(), number, now=utc_now())
+        closing.close(*caller(), number, policy=running().fleet_settings.policy, now=utc_now())
         return "The stocktake was closed into the log."
 
     return _act(number, act)

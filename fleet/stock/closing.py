@@ -1,6 +1,6 @@
 """The end of a stocktake: settle what is missing, then close it into the log, or abandon it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,16 @@ from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Entry, Event, Subject
 from fleet.cameras.models import Camera
+from fleet.cameras.states import NEXT_CUSTODY, Custody
+from fleet.custody import many
 from fleet.custody.models import Allocation
 from fleet.errors import Conflict, Invalid
+from fleet.lifecycle import losses
 from fleet.people.models import Person
+from fleet.settings import Policy
 from fleet.stock import counting
 from fleet.stock.models import Stocktake, StocktakeExpected, StocktakeScan
-from fleet.stock.states import Judgment, Settlement, StocktakeState
+from fleet.stock.states import ON_THE_SHELF, Judgment, Settlement, StocktakeState
 from fleet.stock.stocktakes import locked, subject_of
 
 _MOST_NAMED = 5
@@ -82,14 +86,21 @@ def _write(
     session.execute(_WRITE, values)
 
 
-def close(session: Session, actor: Actor, number: int, *, now: datetime) -> dict[str, Any]:
+def close(session: Session, actor: Actor, number: int, *, policy: Policy, now: datetime) -> dict[str, Any]:
     """Close a stocktake into the log: one entry with the counts, one for each discrepancy. It never changes again.
+
+    What could not be located is reported missing, with all that follows from that (rule 16).
 
     Raises:
         NotFound, StocktakeEnded
-        NotSettled: cameras are missing and nobody has said what became of them.
+        NotSettled: cameras are missing and nobody has said what became of them; or somebody said so just now.
     """
+    # Cameras before the stocktake, as a return over the counter takes them.
+    lost = _unable_to_locate(session, number)
+    many.lock_cameras(session, list(lost))
     stocktake = locked(session, number)
+    if _unable_to_locate(session, number).keys() - lost.keys():
+        raise NotSettled("Somebody settled cameras at this moment. Close it again.", mend="you, by closing it again")
     counts: dict[str, Any] = counting.counts(session, number)
     if counts["unsettled"]:
         _refuse(session, number, counts["unsettled"])
@@ -98,7 +109,26 @@ def close(session: Session, actor: Actor, number: int, *, now: datetime) -> dict
     _end(session, actor, stocktake, StocktakeState.CLOSED, counts, now)
     audit.record(session, actor, Event.STOCKTAKE_CLOSED, subject_of(number), at=now, name=stocktake.name, **counts)
     audit.record_many(session, actor, [*_of_missing(session, number), *_of_scans(session, number)], at=now)
+    _report_lost(session, actor, stocktake, lost, policy, now)
     return counts
+
+
+def _unable_to_locate(session: Session, number: int) -> dict[str, str | None]:
+    """The missing cameras that were looked for in vain and can be reported missing, with what was noted of each."""
+    able = [custody for custody in ON_THE_SHELF if Custody.MISSING in NEXT_CUSTODY[custody]]
+    those = counting.missing_of(number).where(
+        StocktakeExpected.settled == Settlement.UNABLE_TO_LOCATE, Camera.custody.in_(able)
+    )
+    return {row.serial: row.note for row in session.execute(those.order_by(Camera.id))}
+
+
+def _report_lost(
+    session: Session, actor: Actor, stocktake: Stocktake, lost: Mapping[str, str | None], policy: Policy, now: datetime
+) -> None:
+    for serial, note in lost.items():
+        circumstances = f"Unable to locate in stocktake {stocktake.id}" + (f": {note}" if note else "")
+        said = losses.Report(now, stocktake.name, stocktake.opened_by, circumstances)
+        losses.report(session, actor, serial, said, policy=policy, now=now)
 
 
 def _refuse(session: Session, number: int, unsettled: int) -> None:

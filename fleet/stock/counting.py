@@ -92,7 +92,7 @@ def counts(session: Session, number: int) -> dict[str, int]:
 
     ``unsettled`` is what keeps the stocktake from being closed. ``doubled`` counts scans beyond each first.
     """
-    missing = _missing(number).subquery("missing")
+    missing = missing_of(number).subquery("missing")
     away, settled = missing.c.is_away, missing.c.settled
     row = session.execute(
         sa.select(
@@ -123,7 +123,8 @@ def _scanned(session: Session, number: int) -> dict[str, int]:
     return found
 
 
-def _missing(number: int) -> AnySelect:
+def missing_of(number: int) -> AnySelect:
+    """The statement of what is expected and was not scanned."""
     return (
         sa.select(
             Camera.serial,
@@ -148,7 +149,7 @@ def _missing(number: int) -> AnySelect:
 
 def missing_now(session: Session, number: int, *, unsettled: bool) -> dict[str, int]:
     """The missing cameras' serials and numbers; only those that somebody must still settle if so wished."""
-    statement = _missing(number)
+    statement = missing_of(number)
     if unsettled:
         statement = statement.where(StocktakeExpected.settled.is_(None), ~_IS_AWAY)
     return {row.serial: row.camera_id for row in session.execute(statement)}
@@ -159,7 +160,7 @@ def missing(session: Session, stocktake: Mapping[str, Any], paging: Paging, *, u
 
     Of an ended stocktake that is what was written when it ended.
     """
-    statement = _missing(stocktake["id"])
+    statement = missing_of(stocktake["id"])
     if unsettled:
         statement = statement.where(StocktakeExpected.settled.is_(None), ~_IS_AWAY)
     page = paging.page(session, statement, [Camera.serial.expression])
@@ -176,7 +177,7 @@ def _explained(row: dict[str, Any], *, is_open: bool) -> dict[str, Any]:
 
 def explained(session: Session, number: int) -> list[tuple[int, str]]:
     """Which missing cameras custody explains now, and how."""
-    rows = session.execute(_missing(number).where(_IS_AWAY))
+    rows = session.execute(missing_of(number).where(_IS_AWAY))
     return [(row.camera_id, explanation(row.custody, row.holder) or "") for row in rows]
 
 

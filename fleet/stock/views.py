@@ -11,6 +11,7 @@ from fleet.clock import utc_now
 from fleet.stock import closing, counting, schemas, stocktakes
 from fleet.stock.states import Settlement
 from fleet.web import allow, caller
+from fleet.web import service as running
 
 stock = Blueprint("stocktakes", __name__, description="Stocktakes: what should be in a place, and what was found")
 _ONE = "/stocktakes/<int(max=9223372036854775807):number>"
@@ -103,7 +104,7 @@ def settle(body: dict[str, Any], number: int) -> dict[str, Any]:
 def close(_body: dict[str, Any], number: int) -> dict[str, Any]:
     """Close it into the log; 409 while something missing is not settled."""
     session, actor = caller()
-    closing.close(session, actor, number, now=utc_now())
+    closing.close(session, actor, number, policy=running().fleet_settings.policy, now=utc_now())
     return counting.get(session, number)
 
 

@@ -8,8 +8,8 @@ from sqlalchemy.exc import DBAPIError
 
 from fleet.audit import Event
 from fleet.audit.models import AuditEntry
-from fleet.cameras.states import Custody, Model
-from fleet.custody import service as custody
+from fleet.cameras.states import Model
+from fleet.lifecycle import losses
 from fleet.sites.stages import Stage
 from fleet.stock.models import Stocktake, StocktakeScan
 from fleet.web import Service
@@ -137,21 +137,22 @@ def test_one_that_came_back_meanwhile_is_no_discrepancy(
     assert [event for event, *_ in entries(app, number)] == [Event.STOCKTAKE_OPENED, Event.STOCKTAKE_CLOSED]
 
 
-def test_custody_explains_what_was_issued_or_sent_to_repair_meanwhile(
+def test_custody_explains_what_was_issued_or_lost_meanwhile(
     api: Api, app: Service, make: Factory, place: tuple[str, str]
 ) -> None:
     site, dock = place
-    issued, mended = make.camera(home_dock=dock), make.camera(home_dock=dock)
+    issued, gone = make.camera(home_dock=dock), make.camera(home_dock=dock)
     number = opened(api, site=site)
     _, collar = make.issued(issued)
+    said = losses.Report(now(), "The van", "C1", "Left on the roof")
     with app.database.transaction() as session:
-        custody.move(session, make.actor, mended, Custody.REPAIR, now=now())
+        losses.report(session, make.actor, gone, said, policy=make.policy, now=now())
 
     missing = api("GET", f"/stocktakes/{number}/missing").json["items"]
 
     assert {row["serial"]: (row["settled"], row["note"]) for row in missing} == {
         issued: ("explained", f"issued to {collar}"),
-        mended: ("explained", "at repair"),
+        gone: ("explained", "recorded as missing"),
     }
     assert api("POST", f"/stocktakes/{number}/close", {}).status_code == 200
 
@@ -199,6 +200,21 @@ def test_closed_it_is_in_the_log_with_an_entry_for_each_discrepancy(
         (Event.STOCKTAKE_DISCREPANCY, elsewhere, "misplaced"),
         (Event.STOCKTAKE_DISCREPANCY, str(number), "unknown"),
     ]
+
+
+def test_what_cannot_be_located_is_reported_missing(api: Api, make: Factory, place: tuple[str, str]) -> None:
+    site, dock = place
+    gone, held = make.camera(home_dock=dock), make.camera(home_dock=dock)
+    number = opened(api, site=site)
+    settle = {"cameras": [gone], "settled": "unable-to-locate", "note": "Every locker was searched"}
+    api("POST", f"/stocktakes/{number}/settlements", settle)
+    api("POST", f"/stocktakes/{number}/settlements", {"cameras": [held], "settled": "found"})
+
+    assert api("POST", f"/stocktakes/{number}/close", {}).status_code == 200
+
+    assert [api("GET", f"/cameras/{serial}").json["custody"] for serial in (gone, held)] == ["missing", "in_stock"]
+    (missing, _) = api("GET", f"/cameras/{gone}/history").json["items"][:2]
+    assert missing["facts"]["circumstances"] == f"Unable to locate in stocktake {number}: Every locker was searched"
 
 
 def test_abandoned_it_says_why_and_has_no_discrepancies(api: Api, app: Service, place: tuple[str, str]) -> None:
