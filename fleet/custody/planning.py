@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Entry, Event, Subject
+from fleet.cameras.models import Camera
 from fleet.clock import iso
 from fleet.custody.arithmetic import most_for, supply_of
 from fleet.custody.models import (
@@ -23,7 +24,7 @@ from fleet.custody.models import (
 )
 from fleet.custody.reservations import OUT, ReservationNow, fitting, overlapping, state_at
 from fleet.custody.undo import UNDONE
-from fleet.db import AnySelect, begins, has_word_like
+from fleet.db import AnySelect, begins, has_word_like, row_dict
 from fleet.errors import Conflict, Invalid
 from fleet.paging import Page, Paging, capped_count
 from fleet.people.models import Person
@@ -143,6 +144,20 @@ def get(session: Session, code: str, *, now: datetime) -> dict[str, Any]:
         NotFound
     """
     return _told(RESERVATIONS.row(session, _ROWS, code), now)
+
+
+def out_for(session: Session, code: str) -> list[dict[str, Any]]:
+    """What is out for an operation, in order of the time at which it is due back."""
+    loans = (
+        sa.select(Camera.serial, Person.collar, Allocation.issued_at, Allocation.due_back)
+        .select_from(ReservationLoan)
+        .join(Reservation, Reservation.id == ReservationLoan.reservation_id)
+        .join(Allocation, Allocation.id == ReservationLoan.allocation_id)
+        .join(Camera, Camera.id == Allocation.camera_id)
+        .join(Person, Person.id == Allocation.person_id)
+        .where(Reservation.code == code, Allocation.returned_at.is_(None))
+    )
+    return [row_dict(row) for row in session.execute(loans.order_by(Allocation.due_back, Camera.serial))]
 
 
 def make(session: Session, actor: Actor, values: Mapping[str, Any], *, now: datetime) -> Reservation:

@@ -7,6 +7,7 @@ from fleet.pages import (
     accounts,
     acknowledging,
     audit,
+    bulk,
     cameras,
     commands,
     counter,
@@ -25,6 +26,7 @@ from fleet.pages import (
     people,
     problem_kinds,
     repairs,
+    reservations,
     retirements,
     sign_in,
     sites,
@@ -40,6 +42,7 @@ _MODULES = (
     front, counter, counter_line, counter_shell, counter_exceptions, acknowledging, commands, labels, stores, cameras,
     people, sites, tasers, visits, terms, audit, jobs, accounts, sign_in, me, problem_kinds,
     losses, repairs, holds, retirements, departures, exceptions, stocktakes,
+    reservations, bulk,
 )  # fmt: skip
 _BLUEPRINTS = [module.pages for module in _MODULES]
 

@@ -55,6 +55,7 @@ def _count(session: Session, filters: Mapping[str, Any]) -> int:
 LIST = Listing(
     path="/cameras", title="Cameras", one="camera", many="cameras", view=Permission.CAMERA_VIEW, query=CameraQuery,
     find=_find, count=_count, sorts=list(holdings.SORTS), labels="cameras", add=Permission.CAMERA_EDIT,
+    bulk="/bulk/new",
     search="Serial, or its last digits, asset tag, collar number or site",
     columns=[
         Column("serial", to="camera"), Column("asset_tag"), Column("model", show="word"),

@@ -56,6 +56,7 @@ class Listing:
     ``query`` is the API's schema of the same list; ``sorts`` names the orders that ``find`` knows, the first being
     the usual one. ``search`` says what a search looks into. The file has the columns ``exported``, or those that an
     import of this kind takes. ``labels`` is what labels of these things are called at ``/labels``.
+    ``bulk`` is where something is done with all that the filters find.
     """
 
     path: str
@@ -71,6 +72,7 @@ class Listing:
     search: str = ""
     descending: bool = False
     add: Permission | None = None
+    bulk: str | None = None
     exported: Sequence[str] = ()
     labels: str | None = None
 
@@ -188,6 +190,11 @@ class Links:
         if self._listing.labels is None:
             return None
         return "/labels?" + urlencode({"what": self._listing.labels} | self._kept)
+
+    def bulk(self) -> str | None:
+        """Where something is done with all that was found; None where there is no such page, or no filter."""
+        filters = {name: text for name, text in self._kept.items() if name not in {"sort", "order", "limit"}}
+        return f"{self._listing.bulk}?{urlencode(filters)}" if self._listing.bulk and filters else None
 
     def kept(self) -> dict[str, str]:
         """What a change of filters leaves as it is."""

@@ -30,6 +30,10 @@ WORK: tuple[Work, ...] = (
     Work("Visits", "/visits", "What was issued in each visit, and who has acknowledged it.", Permission.VISIT_VIEW),
     Work("Terms of use", "/terms", "What officers acknowledge, and its past versions.", Permission.FRONT_PAGE),
     Work("Labels", "/labels", "Barcodes for cameras, officers and docks, on sheets or rolls.", Permission.CAMERA_VIEW),
+    Work(
+        "Reservations", "/reservations", "Keep cameras of the pool for an operation; see how many are out and to come."
+    ),
+    Work("Many cameras at once", "/bulk/new", "Return, move, issue or change many cameras, after a preview."),
     Work("Stocktakes", "/stocktakes", "Scan everything in a room; settle what is missing; close it into the log."),
     Work("Command barcodes", "/counter/commands", "Print the counter’s commands to scan them.", Permission.COUNTER_USE),
     Work("Missing, lost and stolen", "/losses", "Cameras that are gone, and the breach assessment of each."),
