@@ -12,6 +12,7 @@ from fleet import idempotency
 from fleet.actors import Actor
 from fleet.audit import sealer
 from fleet.auth import sign_in
+from fleet.custody import planning
 from fleet.jobs import runs
 from fleet.jobs.job import Job, Occasion, Result, one_transaction, own_transactions
 from fleet.jobs.triggers import Every
@@ -42,6 +43,10 @@ def _receipts(occasion: Occasion) -> Result:
     return mail.send_due(occasion.app.database, occasion.app.fleet_settings.mail, actor=occasion.actor)
 
 
+def _reservations(session: Session, actor: Actor, occasion: Occasion) -> Result:
+    return {"begun_or_ended": planning.turn(session, actor, now=occasion.now)}
+
+
 JOBS: tuple[Job, ...] = (
     Job(
         "seal",
@@ -60,6 +65,12 @@ JOBS: tuple[Job, ...] = (
         "Hands over receipts that officers get by e-mail; what a mail server does not take now is tried again later.",
         Every(timedelta(seconds=30)),
         own_transactions(_receipts),
+    ),
+    Job(
+        "reservations",
+        "Writes down which reservations have begun and which have ended. The counter goes by the time itself.",
+        Every(timedelta(minutes=1)),
+        one_transaction(_reservations),
     ),
     Job(
         "tidy",

@@ -49,7 +49,7 @@ def test_anybody_may_read_it(description: Described) -> None:
 
 def test_it_knows_every_route_of_the_api(app: Service, description: Described) -> None:
     routes = {
-        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), verb.lower())
+        (re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", r"{\1}", rule.rule), verb.lower())
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith(PREFIX) and access_of(app.view_functions[rule.endpoint]) != PUBLIC
         for verb in rule.methods or ()

@@ -50,7 +50,8 @@ def counts(api: Api, number: int) -> dict[str, int]:
 def entries(app: Service, number: int) -> list[tuple[str, str, str | None]]:
     """What the log says of a stocktake: event, subject and finding."""
     said = sa.select(AuditEntry).where(
-        (AuditEntry.subject_key == str(number)) | (AuditEntry.facts["stocktake"].as_integer() == number)
+        sa.and_(AuditEntry.subject_kind == "stocktake", AuditEntry.subject_key == str(number))
+        | (AuditEntry.facts["stocktake"].as_integer() == number)
     )
     with app.database.transaction() as session:
         rows = session.scalars(said.order_by(AuditEntry.id)).all()
