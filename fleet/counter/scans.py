@@ -87,8 +87,8 @@ class State:
     """What the page remembers between scans.
 
     ``officer`` is whose visit it is, ``visit`` its key, ``issued`` the serials issued in it. ``take_over`` is the
-    camera whose next scan takes it over from its holder. ``dock`` is where returned cameras are put. ``operation`` is what
-    cameras are issued for until the mode is normal again.
+    camera whose next scan takes it over from its holder. ``dock`` is where returned cameras are put. ``operation`` is
+    what cameras are issued for until the mode is normal again.
     """
 
     officer: str | None = None
