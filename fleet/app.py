@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from fleet import cli, embedded, health, pages, problems
 from fleet.api import PREFIX, description
 from fleet.audit.identity import kept_key
+from fleet.audit.proof_views import proof
 from fleet.audit.views import audit
 from fleet.counter.views import counter
 from fleet.custody.reservation_views import reservations
@@ -94,7 +95,7 @@ def _add_api(app: Service) -> None:
     protection = CSRFProtect(app)
     for blueprint in (
         cameras, people, sites, docks, tasers, lifecycle, counter, visiting, labels, stock, reservations, bulk, audit,
-        jobs,
+        proof, jobs,
     ):  # fmt: skip
         api.register_blueprint(blueprint, url_prefix=PREFIX)
         # The API knows no cookie, so there is nothing to forge.

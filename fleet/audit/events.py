@@ -95,6 +95,8 @@ class Event(StrEnum):
     TASER_CHANGED = "taser.changed"
     REGISTER_IMPORTED = "register.imported"
     REGISTER_EXPORTED = "register.exported"
+    LOG_EXPORTED = "log.exported"
+    LOG_ERASED = "log.erased"
     DEMONSTRATION_LOADED = "demonstration.loaded"
 
 
@@ -117,3 +119,4 @@ class Subject(StrEnum):
     TERMS = "terms"
     REGISTER = "register"
     ROUTE = "route"
+    LOG = "log"

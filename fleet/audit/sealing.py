@@ -17,9 +17,8 @@ from sqlalchemy.orm import Session
 
 from fleet.audit.identity import Identity
 from fleet.audit.models import AuditEntry, AuditSeal
-from fleet.audit.tree import ENTRY, LEAF_COLUMNS, leaf_hash_of, newest_checkpoint, read_tile
+from fleet.audit.tree import ENTRY, LEAF_COLUMNS, LogDamaged, leaf_hash_of, newest_checkpoint, read_tile
 from fleet.db import Prepared
-from fleet.errors import Conflict
 from tlog.note import Checkpoint, NoteError, open_checkpoint, signed
 from tlog.tiles import TileNodes, edge_of, grow
 from tlog.tree import root
@@ -76,10 +75,6 @@ _KEEP_TILES = _insert(
 _KEEP_CHECKPOINT = Prepared(
     sa.text("INSERT INTO audit_checkpoint (size, root, note, signed_at) VALUES (:size, :root, :note, :now)")  # type: ignore[arg-type]
 )
-
-
-class LogDamaged(Conflict):
-    """What is stored of the tree is not what was signed, so that nothing is signed on top of it."""
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from fleet.actors import Actor
 from fleet.audit.events import Event, Subject
-from fleet.audit.models import AuditEntry
+from fleet.audit.models import AuditEntry, AuditSeal
 from fleet.clock import iso
-from fleet.db import Prepared
-from fleet.errors import FleetError
+from fleet.db import AnySelect, Prepared, row_dict
+from fleet.errors import FleetError, NotFound
 from fleet.paging import Page, Paging, capped_count
 
 ENTRY = AuditEntry.__table__
@@ -147,9 +147,26 @@ class Search:
 
 
 def find(session: Session, search: Search, paging: Paging) -> Page:
-    """Entries, newest first."""
-    statement = sa.select(ENTRY).where(*_conditions(search))
+    """Entries, newest first, each with its place in the sealed log or without one yet."""
+    statement = with_places().where(*_conditions(search))
     return paging.newest_first(session, statement, ENTRY.c.id)
+
+
+def get(session: Session, entry: int) -> dict[str, Any]:
+    """One entry as lists show it.
+
+    Raises:
+        NotFound: there is none of that number.
+    """
+    found = session.execute(with_places().where(ENTRY.c.id == entry)).one_or_none()
+    if found is None:
+        raise NotFound(f"The log has no entry {entry}.")
+    return row_dict(found)
+
+
+def with_places() -> AnySelect:
+    """Entries, each with its place or without one."""
+    return sa.select(ENTRY, AuditSeal.position).outerjoin(AuditSeal, AuditSeal.entry_id == ENTRY.c.id)
 
 
 def count(session: Session, search: Search) -> int:

@@ -1,6 +1,7 @@
 """The log's tree as PostgreSQL keeps it: tiles, the newest checkpoint, and leaves made of rows."""
 
 from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from fleet.audit.models import AuditCheckpoint, AuditEntry, AuditTile
 from fleet.db import Prepared
+from fleet.errors import Conflict, NotFound
 from tlog.leaf import PERSONAL, Secrets, leaf, read_json
 from tlog.tiles import TileNodes
-from tlog.tree import leaf_hash
+from tlog.tree import Node, leaf_hash
 
 ENTRY = AuditEntry.__table__.c
 # Whatever stands in the column, one text: an instant before the year 1 or for ever must not pass for another.
@@ -40,6 +42,11 @@ _TILE = Prepared(
     sa.select(AuditTile.hashes).where(AuditTile.level == sa.bindparam("level"), AuditTile.number == sa.bindparam("at"))
 )
 _NEWEST = Prepared(sa.select(AuditCheckpoint.__table__).order_by(AuditCheckpoint.size.desc()).limit(1))
+_OF_SIZE = Prepared(sa.select(AuditCheckpoint.__table__).where(AuditCheckpoint.size == sa.bindparam("size")))
+
+
+class LogDamaged(Conflict):
+    """What is stored of the tree is not what was signed. ``flask --app wsgi audit verify`` says where."""
 
 
 def secrets_of(row: Mapping[str, Any]) -> Secrets:
@@ -73,18 +80,34 @@ def read_tile(session: Session, level: int, number: int) -> bytes:
     return bytes(row["hashes"]) if row else b""
 
 
-def nodes(session: Session) -> TileNodes:
-    """The tree's nodes. A tile is read once, however often it is asked for."""
-    known: dict[tuple[int, int], bytes] = {}
+def nodes(session: Session) -> Node:
+    """The tree's nodes. A tile is read once, however often it is asked for.
 
-    def read(level: int, number: int) -> bytes:
-        if (level, number) not in known:
-            known[level, number] = read_tile(session, level, number)
-        return known[level, number]
+    Asked for one that is not stored they raise ``LogDamaged``.
+    """
+    of_tiles = TileNodes(cache(partial(read_tile, session)))
 
-    return TileNodes(read)
+    def node(level: int, index: int) -> bytes:
+        try:
+            return of_tiles(level, index)
+        except LookupError as error:
+            raise LogDamaged(f"The log's tree is damaged: {error}. Run: flask --app wsgi audit verify") from error
+
+    return node
 
 
 def newest_checkpoint(session: Session) -> dict[str, Any] | None:
     """The checkpoint of the largest tree; None before the first."""
     return _NEWEST.one(session)
+
+
+def checkpoint_of(session: Session, size: int) -> dict[str, Any]:
+    """The checkpoint of the tree of that size.
+
+    Raises:
+        NotFound: none was signed.
+    """
+    row = _OF_SIZE.one(session, size=size)
+    if row is None:
+        raise NotFound(f"No checkpoint of size {size} was signed.")
+    return row

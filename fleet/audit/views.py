@@ -33,6 +33,13 @@ class AuditEntrySchema(Schema):
     subject_key = ma.fields.String()
     officer = ma.fields.String(allow_none=True)
     facts = ma.fields.Dict()
+    position = ma.fields.Integer(
+        allow_none=True, metadata={"description": "place in the sealed log; null: not proven yet"}
+    )
+    erased = ma.fields.Function(
+        lambda entry: sorted((entry["erased"] or {}).get("commitments", {})),
+        metadata={"type": "array", "items": {"type": "string"}, "description": "fields that were erased by law"},
+    )
 
 
 @audit.route("/audit")
