@@ -7,6 +7,7 @@ from flask.cli import with_appcontext
 
 from fleet import migrate
 from fleet.actors import Role
+from fleet.audit.commands import audit_commands
 from fleet.auth import accounts
 from fleet.clock import utc_now
 from fleet.console import Group, terminal, up_to_date
@@ -24,7 +25,16 @@ user_commands = Group("users", help="People's sign-ins.")
 
 def register(app: Service) -> None:
     """Add the commands."""
-    for command in (up, jobs, db_commands, token_commands, user_commands, import_command, export_command):
+    for command in (
+        up,
+        jobs,
+        db_commands,
+        token_commands,
+        user_commands,
+        import_command,
+        export_command,
+        audit_commands,
+    ):
         app.cli.add_command(command)
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from fleet.actors import command_line
 from fleet.audit import Event, Subject, record
 from fleet.audit.identity import Identity, identity_of
 from fleet.audit.sealer import push, seal_everything, sealers_database
+from fleet.audit.verifying import Report, verify
 from fleet.db import Database
 from fleet.embedded.server import Place
 from fleet.settings import Settings
@@ -47,11 +49,14 @@ class Log:
 
     def _write(self, facts: dict[str, Any]) -> int:
         with self.app.database.transaction() as session:
-            subject = (Subject.CAMERA, f"X{len(self.numbers)}")
-            actor = command_line("tests")
-            number = record(session, actor, Event.CAMERA_ISSUED, subject, at=self.now, officer="C1", **facts)
+            number = self.write_in(session, **facts)
         self.numbers.append(number)
         return number
+
+    def write_in(self, session: Session, **facts: Any) -> int:
+        """Write an entry in somebody's transaction."""
+        subject = (Subject.CAMERA, f"X{len(self.numbers)}")
+        return record(session, command_line("tests"), Event.CAMERA_ISSUED, subject, at=self.now, officer="C1", **facts)
 
     def seal(self) -> int:
         return seal_everything(self.settings, now=self.now)["sealed"]
@@ -67,6 +72,21 @@ class Log:
             self.seal()
             self.push()
         return numbers
+
+    def rewrite(self, *statements: str) -> None:
+        """Tamper, then have the whole log sealed and signed anew by the log's own key."""
+        self.tamper(
+            *statements,
+            "TRUNCATE audit_seal, audit_tile, audit_checkpoint",
+            "UPDATE audit_mark SET settled = 0, following = 0, waiting = '{}'",
+        )
+        self.seal()
+
+    def verify(self) -> Report:
+        """What ``audit verify`` finds."""
+        url, place = self.settings.database_url or "", self.settings.checkpoints_url
+        *_, (_, report) = verify(self.app.database, url, self.identity, place)
+        return report
 
     def superuser(self) -> psycopg.Connection[dict[str, Any]]:
         """A connection that no right and no trigger stops."""
