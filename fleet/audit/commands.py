@@ -1,13 +1,20 @@
 """``flask --app wsgi audit …``: proving the log, its key, and erasing from it by law."""
 
+from collections.abc import Sequence
+
 import click
+import sqlalchemy as sa
 from flask.cli import with_appcontext
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fleet.audit import erasure
+from fleet.audit.erasure import About, Ground
 from fleet.audit.identity import identity_of
 from fleet.audit.verifying import Report, verify
-from fleet.console import Group, up_to_date
+from fleet.clock import utc_now
+from fleet.console import Group, terminal, up_to_date
+from fleet.db import Database
 from fleet.web import service
 from tlog.note import Signer
 
@@ -67,3 +74,54 @@ def key_command() -> None:
 def new_key_command() -> None:
     """Print a new signing key for FLEET_LOG_KEY. It is kept nowhere else."""
     click.echo(Signer.new(service().fleet_settings.log_origin).secret())
+
+
+@audit_commands.command("erase")
+@click.option("--officer", "officers", multiple=True, help="A collar number.")
+@click.option("--account", "accounts", multiple=True, help="A sign-in's name.")
+@click.option("--entry", "entries", multiple=True, type=click.IntRange(1), help="An entry's number: all of it.")
+@click.option("--basis", required=True, help="The basis in law, as in: UK GDPR Article 17(1)(d).")
+@click.option("--decided-by", required=True, help="The office that decided, not a person's name.")
+@click.option("--dry-run", is_flag=True, help="Tell how many entries it would be; change nothing.")
+@with_appcontext
+def erase_command(
+    officers: tuple[str, ...],
+    accounts: tuple[str, ...],
+    entries: tuple[int, ...],
+    basis: str,
+    decided_by: str,
+    dry_run: bool,
+) -> None:
+    """Erase what the log tells of somebody, by law. What proves the log stands. It cannot be undone."""
+    app = up_to_date()
+    about, names = _about(officers, accounts, entries)
+    owner = Database(app.fleet_settings.owner_database_url or "", role=None, pool_size=1)
+    try:
+        with owner.transaction() as session:
+            session.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            if dry_run:
+                click.echo(f"{len(set(erasure.find(session, about, names))):,} entries tell of it. Nothing was erased.")
+                return
+            done = erasure.erase(session, terminal(), about, names, Ground(basis, decided_by), now=utc_now())
+        _vacuum(owner)
+    finally:
+        owner.dispose()
+    click.echo(
+        f"{done.entries:,} entries were erased in part; entry {done.recorded} says so. The log is proven as before."
+    )
+
+
+def _about(
+    officers: tuple[str, ...], accounts: tuple[str, ...], entries: tuple[int, ...]
+) -> tuple[About, Sequence[str]]:
+    given = {About.OFFICER: officers, About.ACCOUNT: accounts, About.ENTRY: [str(entry) for entry in entries]}
+    named = [(about, names) for about, names in given.items() if names]
+    if len(named) != 1:
+        raise click.UsageError("Say one of --officer, --account or --entry; each may be given again.")
+    return named[0]
+
+
+def _vacuum(owner: Database) -> None:
+    """Let nothing of what was erased stand in the table's files."""
+    with owner.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("VACUUM audit_entry"))

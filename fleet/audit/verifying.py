@@ -360,13 +360,13 @@ def _check_unsealed(session: Session, report: Report) -> None:
     settled = session.execute(sa.select(AuditMark.settled)).scalar_one()
     highest = session.scalar(sa.select(sa.func.max(ENTRY.id))) or 0
     for first in range(1, highest + 1, _NUMBERS_AT_ONCE):
-        for (number,) in session.execute(_unsealed(first, first + _NUMBERS_AT_ONCE)):
+        for number in session.scalars(_unsealed(first, first + _NUMBERS_AT_ONCE)):
             if number <= settled:
                 report.add(f"Entry {number} was inserted: all up to {settled} were sealed, and it has no place.")
             else:
                 report.unproven += 1
 
 
-def _unsealed(first: int, last: int) -> sa.Select[tuple[int]]:
+def _unsealed(first: int, last: int) -> sa.Select[int]:
     is_placed = sa.exists().where(AuditSeal.entry_id == ENTRY.id)
     return sa.select(ENTRY.id).where(ENTRY.id >= first, ENTRY.id < last, ~is_placed).order_by(ENTRY.id)

@@ -1,10 +1,11 @@
 """A log of its own, and hands that may do anything to it."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import pytest
@@ -34,6 +35,12 @@ class Log:
     outside: Path
     now: datetime = NOW
     numbers: list[int] = field(default_factory=list)
+
+    @classmethod
+    def over(cls, app: Service, var: Path, outside: Path, **settings: Any) -> Self:
+        """The log of a service, with other settings."""
+        app.fleet_settings = replace(app.fleet_settings, **{"checkpoints_url": outside.as_uri(), **settings})
+        return cls(app, app.fleet_settings, var, outside)
 
     @property
     def identity(self) -> Identity:
@@ -97,6 +104,17 @@ class Log:
         connection.execute("SET session_replication_role = replica")
         return connection
 
+    def leave(self) -> None:
+        """Let the database be dropped by its owner, who cannot end a superuser's connection that is still closing."""
+        self.sealer.dispose()
+        with self.superuser() as connection:
+            for _ in range(200):
+                others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user"
+                if not connection.execute(f"{others} AND pid <> pg_backend_pid()".encode()).fetchall():
+                    break
+                time.sleep(0.02)
+        time.sleep(0.05)
+
     def tamper(self, *statements: str) -> None:
         with self.superuser() as connection:
             for statement in statements:
@@ -110,10 +128,7 @@ class Log:
 @pytest.fixture
 def new_log(empty: Service, var: Path, tmp_path: Path) -> Callable[..., Log]:
     def make(**settings: Any) -> Log:
-        outside = tmp_path / "outside"
-        changed = replace(empty.fleet_settings, **{"checkpoints_url": outside.as_uri(), **settings})
-        empty.fleet_settings = changed
-        return Log(empty, changed, var, outside)
+        return Log.over(empty, var, tmp_path / "outside", **settings)
 
     return make
 
@@ -122,4 +137,4 @@ def new_log(empty: Service, var: Path, tmp_path: Path) -> Callable[..., Log]:
 def log(new_log: Callable[..., Log]) -> Iterator[Log]:
     made = new_log()
     yield made
-    made.sealer.dispose()
+    made.leave()
