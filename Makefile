@@ -12,13 +12,14 @@ DEV := $(VENV)/.dev-installed
 ASSETS := fleet/static/.built
 FRONTEND := $(wildcard frontend/*.scss frontend/*.js frontend/*.mjs frontend/*.svg frontend/*.py frontend/*.json)
 
-.PHONY: help run test check bench format lock clean
+.PHONY: help run test check bench auditor format lock clean
 
 help:
 	@echo "make run     set everything up and serve on http://127.0.0.1:$${PORT:-8000}"
 	@echo "make test    run every test"
 	@echo "make check   format, lint, types, import rules, migrations against models"
 	@echo "make bench   measure, and write bench/results.json"
+	@echo "make auditor tlog.pyz, the auditor's command in one file"
 	@echo "make format  put the code in its format"
 	@echo "make lock    resolve requirements.txt and requirements-dev.txt anew"
 	@echo "make clean   remove what was built; var/ (the data) stays"
@@ -54,6 +55,12 @@ check: $(DEV)
 
 bench: $(DEV) $(ASSETS)
 	$(BIN)/python -m bench
+
+# Needs cryptography where it is run, and nothing of this project.
+auditor:
+	@$(PYTHON) -c "import zipapp; zipapp.create_archive('.', 'tlog.pyz', '/usr/bin/env python3', 'tlog.command:run', \
+		filter=lambda path: path.parts[0] == 'tlog' and path.suffix != '.pyc', compressed=True)"
+	@echo "Made tlog.pyz"
 
 format: $(DEV)
 	$(BIN)/ruff format .

@@ -1,4 +1,4 @@
-"""``make bench``: measure, write ``bench/results.json``, print the same as a table.
+"""``make bench``: measure, write ``bench/results.json``, print the same as a table. ``python -m bench log``: one part.
 
 Every figure is the median of several runs that alternate with runs of its reference, since a machine's speed drifts.
 """
@@ -12,11 +12,24 @@ from pathlib import Path
 
 from bench.figures import Figure, write
 from bench.files import measure_files
+from bench.log import measure_log
 from bench.measures import counter, get_camera, issue_and_return, list_cameras, list_ratio
 from bench.served import served
 from fleet import embedded
 
 SIZES = (10_000, 1_000_000)
+
+
+def measure_register(server: embedded.Databases, folder: Path) -> list[Figure]:
+    """Import and export, and the service over registers of each size."""
+    figures = measure_files(server, folder)
+    for size in SIZES:
+        with served(server, size, folder) as bench:
+            figures += [get_camera(bench), list_cameras(bench), issue_and_return(bench), counter(bench)]
+    return [*figures, list_ratio(figures)]
+
+
+PARTS = {"register": measure_register, "log": measure_log}
 
 
 def main() -> int:
@@ -27,11 +40,8 @@ def main() -> int:
     folder.mkdir(parents=True)
     figures: list[Figure] = []
     with embedded.running(folder) as server:
-        figures += measure_files(server, folder)
-        for size in SIZES:
-            with served(server, size, folder) as bench:
-                figures += [get_camera(bench), list_cameras(bench), issue_and_return(bench), counter(bench)]
-    figures.append(list_ratio(figures))
+        for name in sys.argv[1:] or PARTS:
+            figures += PARTS[name](server, folder)
     shutil.rmtree(folder, ignore_errors=True)
     write(figures, time.monotonic() - began)
     return 0

@@ -87,7 +87,10 @@ def alternate(ours: Callable[[], float], reference: Callable[[], float]) -> tupl
 
 
 def write(figures: list[Figure], seconds: float) -> None:
-    """Write the results and print them."""
+    """Write the results and print them. What was not measured now stays as it was measured last."""
+    measured = {(figure.name, figure.size) for figure in figures}
+    before = json.loads(RESULTS.read_text())["figures"] if RESULTS.exists() else []
+    kept = [figure for figure in before if (figure["name"], figure["size"]) not in measured]
     about: dict[str, Any] = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "seconds": round(seconds),
@@ -99,8 +102,8 @@ def write(figures: list[Figure], seconds: float) -> None:
         "runs": RUNS,
         "connections": CONNECTIONS,
     }
-    RESULTS.write_text(json.dumps(about | {"figures": [asdict(figure) for figure in figures]}, indent=2) + "\n")
-    table = Table("measure", "cameras", "ours", "spread", "reference", "spread", "unit", "reach", "met")
+    RESULTS.write_text(json.dumps(about | {"figures": kept + [asdict(figure) for figure in figures]}, indent=2) + "\n")
+    table = Table("measure", "size", "ours", "spread", "reference", "spread", "unit", "reach", "met")
     for figure in figures:
         table.add_row(
             figure.name,

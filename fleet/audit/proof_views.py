@@ -17,6 +17,9 @@ proof = Blueprint("audit_proof", __name__, description="What proves the log")
 
 # A size or a place: what fits into the database's integers.
 _HIGHEST = 2**62
+# How the description writes answers that are not JSON.
+_TEXT = {"type": "string"}
+_BYTES = {"type": "string", "format": "binary"}
 
 
 def _whole(**more: Any) -> ma.fields.Integer:
@@ -71,15 +74,19 @@ class StateSchema(Schema):
     keys = ma.fields.List(ma.fields.String(), metadata={"description": "verification keys, the present one first"})
 
 
-class ExportQuery(Schema):
-    first = _whole(load_default=0, data_key="from")
-    last = _whole(load_default=None, data_key="to")
-    size = _whole(load_default=None)
+ExportQuery = Schema.from_dict(
+    {
+        "from": _whole(load_default=0, attribute="first"),
+        "to": _whole(load_default=None, attribute="last"),
+        "size": _whole(load_default=None),
+    },
+    name="ExportQuery",
+)
 
 
 @proof.route("/audit/checkpoint")
 @allow("audit.view")
-@proof.response(200, content_type="text/plain")
+@proof.response(200, _TEXT, content_type="text/plain")
 def checkpoint() -> Response:
     """The newest signed checkpoint (C2SP tlog-checkpoint)."""
     session, _ = caller()
@@ -121,7 +128,7 @@ def consistency(query: dict[str, Any]) -> dict[str, Any]:
 
 @proof.route("/audit/tile/<path:path>")
 @allow("audit.view")
-@proof.response(200, content_type="application/octet-stream")
+@proof.response(200, _BYTES, content_type="application/octet-stream")
 def tile(path: str) -> Response:
     """A tile or a bundle of leaves (C2SP tlog-tiles)."""
     session, _ = caller()
@@ -131,7 +138,7 @@ def tile(path: str) -> Response:
 @proof.route("/audit/export")
 @allow("audit.view")
 @proof.arguments(ExportQuery, location="query")
-@proof.response(200, content_type="application/jsonl")
+@proof.response(200, _TEXT, content_type="application/jsonl")
 def export_range(query: dict[str, Any]) -> Response:
     """A range of the log as JSON Lines that ``python -m tlog verify`` checks by itself; the whole of it by default."""
     return exported(Range(**query))

@@ -50,6 +50,14 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Above:
+    """What stands above a list: a template, and what it tells under the name ``state``."""
+
+    template: str
+    facts: Callable[[Session], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Listing:
     """A list of one kind of thing.
 
@@ -75,6 +83,7 @@ class Listing:
     bulk: str | None = None
     exported: Sequence[str] = ()
     labels: str | None = None
+    above: Above | None = None
 
     @property
     def name(self) -> str:
@@ -96,6 +105,7 @@ class Listing:
             "fields": self.fields(),
             "partial": _is_partial(),
             "now": utc_now(),
+            "state": self.above.facts(session) if self.above and not _is_partial() else None,
         }
         try:
             query = self._query(typed)

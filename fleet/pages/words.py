@@ -180,5 +180,6 @@ FILTERS = {
     "day": day,
     "who": who,
     "told": told,
+    "facts": facts,
     "with_article": with_article,
 }

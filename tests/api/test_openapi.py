@@ -13,6 +13,13 @@ from tests.factories import Factory, unique
 VERBS = {"get", "post", "patch", "put", "delete"}
 Described = dict[str, Any]
 
+# What is not JSON: C2SP's formats, and lines of JSON.
+FILES = {
+    "/api/v1/audit/checkpoint": "text/plain",
+    "/api/v1/audit/tile/{path}": "application/octet-stream",
+    "/api/v1/audit/export": "application/jsonl",
+}
+
 
 @pytest.fixture
 def description(api: Api) -> Described:
@@ -86,7 +93,8 @@ def test_every_route_says_what_it_does_and_answers(description: Described) -> No
         assert operation["summary"], (path, verb)
         good = [status for status in operation["responses"] if status.startswith("2")]
         assert len(good) == 1, (path, verb)
-        assert {"application/json", "application/pdf"} & operation["responses"][good[0]]["content"].keys()
+        wanted = {FILES.get(path, "application/json"), "application/pdf"}
+        assert wanted & operation["responses"][good[0]]["content"].keys(), path
 
 
 def test_every_refusal_is_described_as_problem_details(description: Described) -> None:

@@ -12,7 +12,7 @@ import pytest
 from fleet.actors import Role
 from tests.audit.conftest import Log
 from tests.conftest import Api, api_of
-from tlog.__main__ import INCONCLUSIVE, SOUND, WRONG, main
+from tlog.command import INCONCLUSIVE, SOUND, WRONG, main
 
 
 @dataclass
