@@ -12,8 +12,8 @@ const MODES = {
   pool: "Every camera issued is a pool loan.",
 };
 const ATTESTED_BY_SCAN = "Others were waiting at the counter.";
-const UNCHECKED = [8, "It was returned and not checked since. Dock it."];
-const QUARANTINED = [8, "It is quarantined."];
+const UNCHECKED = [8, "{} was returned and not checked since. Dock it."];
+const QUARANTINED = [8, "{} is quarantined."];
 const EMPTY = {
   made_at: null, reasons: [], cameras: {}, out: {}, untrained: [], tags: {}, shapes: {}, waits_for_check: false,
   complete: {},
@@ -197,7 +197,7 @@ const bodyOf = (serial, holder, state) => ({
 
 function issue(serial, state) {
   const inTheWay = list.reasons[list.cameras[serial]];
-  if (inTheWay) return refuses(inTheWay[1].replace(/^It\b/, serial), state, inTheWay[0]);
+  if (inTheWay) return refuses(inTheWay[1].replaceAll("{}", serial), state, inTheWay[0]);
   if (untrained.has(state.officer)) return refuses(`The training of ${state.officer} is not current.`, state, 4);
   const loan = kitOf(state.officer).find(({ kind }) => kind === "pool");
   if (loan) return refuses(`${state.officer} already has ${loan.serial} (pool).`, state, 7);

@@ -38,7 +38,7 @@ _DIGIT, _LETTER = re.compile(r"[0-9]"), re.compile(r"[^\W\d_]")
 class BlockList:
     """What a page keeps, as it is sent: short names, since a page reads it over a slow line.
 
-    ``cameras`` maps what may not go out to ``[rule, sentence]``, its number in ``reasons``; ``out`` maps cameras to
+    ``cameras`` maps what may not go out to the number in ``reasons`` of a rule and a sentence with ``{}`` for the serial; ``out`` maps cameras to
     ``[holder, kind]`` with kind ``p`` (personal) or ``l`` (loan); ``untrained`` lists officers; ``shapes`` maps what an
     identifier looks like to the kind of thing that it names, where that is certain. ``complete`` tells which lists are
     whole.
@@ -91,7 +91,7 @@ class _Reasons:
         self._numbers: dict[tuple[int | None, str], int] = {}
 
     def number(self, serial: str, block: Block) -> int:
-        key = block.rule, block.what.replace(serial, "It", 1)
+        key = block.rule, block.what.replace(serial, "{}")
         if key not in self._numbers:
             self._numbers[key] = len(self.told)
             self.told.append(list(key))

@@ -53,8 +53,9 @@ class Counters:
         return account_actor(self.clerk, Role.STORE, None)
 
     def bring(self, kind: str, body: Mapping[str, Any], made_at: datetime, **more: Any) -> Kept:
-        """An act arrives now that was made at ``made_at``."""
-        sent = Sent(more.pop("id", None) or act_id(), kind, body, made_at, late=True)
+        """An act arrives now that was made at ``made_at``; ``body`` as its schema loads it, which JSON may not hold."""
+        raw = {name: value for name, value in body.items() if name != "state"}
+        sent = Sent(more.pop("id", None) or act_id(), kind, raw, made_at, late=True)
         signed = {"clerk": None, "is_signed": False, "sender": self.sender} | more
         sender = signed.pop("sender")
         with self.app.database.transaction() as session:
