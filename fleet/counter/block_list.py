@@ -38,10 +38,10 @@ _DIGIT, _LETTER = re.compile(r"[0-9]"), re.compile(r"[^\W\d_]")
 class BlockList:
     """What a page keeps, as it is sent: short names, since a page reads it over a slow line.
 
-    ``cameras`` maps what may not go out to the number in ``reasons`` of a rule and a sentence with ``{}`` for the serial; ``out`` maps cameras to
-    ``[holder, kind]`` with kind ``p`` (personal) or ``l`` (loan); ``untrained`` lists officers; ``shapes`` maps what an
-    identifier looks like to the kind of thing that it names, where that is certain. ``complete`` tells which lists are
-    whole.
+    ``cameras`` maps what may not go out to the number, in ``reasons``, of a rule and a sentence with ``{}`` for the
+    serial; ``out`` maps cameras to ``[holder, kind]`` with kind ``p`` (personal) or ``l`` (loan); ``untrained`` lists
+    officers; ``shapes`` maps what an identifier looks like to the kind of thing that it names, where that is certain.
+    ``complete`` tells which lists are whole.
     """
 
     made_at: datetime
