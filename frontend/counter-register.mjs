@@ -10,17 +10,17 @@ const MODES = {
   faulty: "Every camera scanned is returned as faulty and quarantined.",
   personal: "Every camera issued is a personal issue.",
   pool: "Every camera issued is a pool loan.",
+  helmet: "Every camera issued is a pool loan for helmet-mounted work: a Flex 2.",
 };
 const ATTESTED_BY_SCAN = "Others were waiting at the counter.";
 const UNCHECKED = [8, "{} was returned and not checked since. Dock it."];
 const QUARANTINED = [8, "{} is quarantined."];
 const EMPTY = {
-  made_at: null, reasons: [], cameras: {}, out: {}, untrained: [], tags: {}, shapes: {}, waits_for_check: false,
+  made_at: null, reasons: [], cameras: {}, out: {}, officers: {}, tags: {}, shapes: {}, waits_for_check: false,
   complete: {},
 };
 
 let list = EMPTY;
-let untrained = new Set();
 
 /** Take in a block list, and over it what this counter did since that the service does not know yet. */
 export function use(blockList, waiting = []) {
@@ -28,7 +28,6 @@ export function use(blockList, waiting = []) {
   // What is noted here must not change the list that is kept.
   list.out = { ...list.out };
   list.cameras = { ...list.cameras };
-  untrained = new Set(list.untrained);
   for (const act of waiting) noteAct(act);
 }
 
@@ -51,7 +50,7 @@ export function shape(identifier) {
 /** What a scan names, as far as the list can tell; null when it cannot. */
 function kindOf(word) {
   if (word in list.cameras || word in list.out || word in list.tags) return "camera";
-  if (untrained.has(word)) return "officer";
+  if (word in list.officers) return "officer";
   return list.shapes[shape(word)] ?? null;
 }
 
@@ -167,7 +166,8 @@ function unknown(word, state, text) {
 function officer(collar, state, id) {
   const isSame = state.officer === collar;
   const after = { ...state, officer: collar, visit: isSame ? state.visit : id, issued: isSame ? (state.issued ?? []) : [], unsure: false };
-  if (untrained.has(collar)) return says("caution", `${collar}: no current training`, "By the list that is kept here. (rule 4)", after);
+  const barred = inTheWayOf(collar);
+  if (barred) return says("caution", `${collar}: no camera`, `${barred.what} (rule ${barred.rule})`, after);
   return says("info", `Officer ${collar}`, "Scan a camera.", after);
 }
 
@@ -190,15 +190,22 @@ function perhapsOut(serial, state) {
   return says("caution", "Kept, not checked", detail, state, { kind: "scan", body });
 }
 
+/** Why a camera may not go out, or an officer may not be given one: {rule, what}; null where nothing is known. */
+function inTheWayOf(identifier) {
+  const reason = list.reasons[list.cameras[identifier] ?? list.officers[identifier]];
+  return reason ? { rule: reason[0], what: reason[1].replaceAll("{}", identifier) } : null;
+}
+
 const bodyOf = (serial, holder, state) => ({
   camera: serial, officer: state.officer ?? null, visit: state.visit ?? null, mode: state.mode ?? "normal",
   dock: state.dock ?? null, holder,
 });
 
 function issue(serial, state) {
-  const inTheWay = list.reasons[list.cameras[serial]];
-  if (inTheWay) return refuses(inTheWay[1].replaceAll("{}", serial), state, inTheWay[0]);
-  if (untrained.has(state.officer)) return refuses(`The training of ${state.officer} is not current.`, state, 4);
+  const blocked = inTheWayOf(serial);
+  if (blocked) return refuses(blocked.what, state, blocked.rule);
+  const barred = inTheWayOf(state.officer);
+  if (barred) return refuses(barred.what, state, barred.rule);
   const loan = kitOf(state.officer).find(({ kind }) => kind === "pool");
   if (loan) return refuses(`${state.officer} already has ${loan.serial} (pool).`, state, 7);
   const after = { ...state, issued: [...(state.issued ?? []), serial] };
@@ -219,7 +226,8 @@ function ask(serial, holder, state) {
 }
 
 function takeOver(serial, holder, state) {
-  if (untrained.has(state.officer)) return refuses(`The training of ${state.officer} is not current.`, state, 4);
+  const barred = inTheWayOf(state.officer);
+  if (barred) return refuses(barred.what, state, barred.rule);
   const after = { ...state, issued: [...(state.issued ?? []), serial] };
   const act = { kind: "take-over", body: bodyOf(serial, holder, state) };
   return says("good", `Taken over from ${holder}`, `${serial} to ${state.officer}`, after, act);

@@ -25,8 +25,11 @@ let ownTab;
 export const waiting = () => late;
 const isKept = (act) => !act.isBadge && !act.isSecret;
 export const lineIsUp = () => isUp;
-/** Whether the service is to be asked what a scan means: not while acts wait that were made before it. */
-export const mayAsk = () => isUp && !late.length;
+/**
+ * Whether the service is to be asked what a scan means: not while acts wait that were made before it. An act that is
+ * apart, of another part of the page, changes nothing of what a scan means.
+ */
+export const mayAsk = () => isUp && late.every(({ isApart }) => isApart);
 export const isIdle = () => !isSending && !live.length;
 
 /**

@@ -76,6 +76,21 @@ export function showText(name, text) {
   part(name).hidden = !text;
 }
 
+export const actsWait = (count) => (count === 1 ? "1 act waits" : `${count} acts wait`);
+
+/** What is to be said of the line, of what waits for it, and of how old the page's knowledge is; empty when all is well. */
+export function lineText({ isUp, length, madeAt, trouble }) {
+  const stuck = trouble ? ` The service cannot take one of them yet: ${trouble}` : "";
+  if (isUp) return length ? `${actsWait(length)} to be sent.${stuck}` : "";
+  const waits = length
+    ? `${actsWait(length)} and will be sent when it is back.`
+    : "Go on scanning: it is kept here and sent when the line is back.";
+  const known = madeAt
+    ? `What is kept of the register is of ${clockTime(madeAt)}.`
+    : "Nothing of the register is kept here: scans are not checked.";
+  return `No line to the service. ${waits} ${known}${stuck}`;
+}
+
 /** How many refused acts somebody must settle: a link that cannot be overlooked. */
 export function showExceptions(count) {
   part("exceptions-link").textContent = count === 1 ? "1 act was refused: settle it" : `${count} acts were refused: settle them`;

@@ -9,7 +9,10 @@ import * as line from "./counter-line.mjs";
 import * as queue from "./counter-queue.mjs";
 import * as register from "./counter-register.mjs";
 import * as sender from "./counter-sender.mjs";
-import { clearList, clockTime, cover, fill, isLoud, list, part, say, setSound, showExceptions, showState, showText, uncover } from "./counter-view.mjs";
+import { newId, numberOf } from "./counter-tab.mjs";
+import {
+  actsWait, clearList, clockTime, cover, fill, isLoud, lineText, list, part, say, setSound, showExceptions, showState, showText, uncover,
+} from "./counter-view.mjs";
 
 const REPEATED_WITHIN_MS = 5_000;
 const VISIT_ENDS_MS = 60_000;
@@ -34,11 +37,6 @@ let tab;
 const lines = new Map();
 
 // ---- Catching scans -------------------------------------------------------------------------------------------------
-
-function newId() {
-  // crypto.randomUUID needs https or localhost; a store's intranet may have neither.
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 function newAct(more) {
   const { clerk = "", token = null } = line.here() ?? {};
@@ -69,7 +67,7 @@ function enqueue(typed) {
 
 /** Put an act of another part of this page into the queue: it is carried out once, now or when the line is back. */
 export async function enqueueAct(kind, body) {
-  return sender.hold(newAct({ kind, body }));
+  return sender.hold(newAct({ kind, body, isApart: true }));
 }
 
 /** Let `takes` have every entry first; true keeps it from being a scan. */
@@ -207,14 +205,8 @@ function showWaiting(why) {
   const { length } = sender.waiting();
   const behind = sender.live.length > 1 ? `${sender.live.length} scans are waiting.` : "";
   showText("waiting", [why, behind].filter(Boolean).join(" "));
-  const acts = length === 1 ? "1 act waits" : `${length} acts wait`;
-  const known = register.madeAt() ? `What is kept of the register is of ${clockTime(register.madeAt())}.` : "Nothing of the register is kept here: scans are not checked.";
-  let text = "";
-  if (!sender.lineIsUp()) text = `No line to the service. ${length ? `${acts} and will be sent when it is back.` : "Go on scanning: it is kept here and sent when the line is back."} ${known}`;
-  else if (length) text = `${acts} to be sent.`;
   const stuck = sender.waiting().find(({ isStuck }) => isStuck);
-  if (stuck) text += ` The service cannot take one of them yet: ${stuck.trouble}`;
-  showText("line", text);
+  showText("line", lineText({ isUp: sender.lineIsUp(), length, madeAt: register.madeAt(), trouble: stuck?.trouble }));
   document.documentElement.dataset.waiting = String(length);
 }
 
@@ -282,7 +274,7 @@ function lock(why) {
   sender.setLocked(true);
   kit = null;
   setState({ mode: state.mode });
-  cover(length ? `${why} ${length === 1 ? "1 act waits" : `${length} acts wait`} to be sent.` : why);
+  cover(length ? `${why} ${actsWait(length)} to be sent.` : why);
   clearList();
   lines.clear();
   say("info", "Locked", "");
@@ -360,31 +352,6 @@ async function refreshRegister() {
     register.use(found.json, sender.waiting());
   }
   showWaiting();
-}
-
-/** A tab has a number of its own, kept through reloads; a copy of a tab gets another. */
-async function numberOf() {
-  const kept = sessionStorage.getItem("counter tab");
-  for (const number of [kept, newId()]) {
-    if (number && (await isOwn(number))) {
-      sessionStorage.setItem("counter tab", number);
-      return number;
-    }
-  }
-  return newId();
-}
-
-function isOwn(number) {
-  if (!navigator.locks) return true;
-  return new Promise((resolve) => {
-    // Waits a moment for the page before this one to let go of it; then holds it for as long as this page lives.
-    const signal = AbortSignal.timeout(500);
-    const held = navigator.locks.request(`fleet-counter-tab-${number}`, { signal }, () => {
-      resolve(true);
-      return new Promise(() => {});
-    });
-    held.catch(() => resolve(false));
-  });
 }
 
 async function start() {

@@ -5,7 +5,6 @@ more of each than ``MOST``. What a page does not find there it accepts as not ch
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from fleet.cameras.models import Camera, CameraReport
 from fleet.cameras.states import Custody, Use
-from fleet.clock import iso
+from fleet.clock import iso, local_day
 from fleet.custody.models import Allocation, IssueKind
 from fleet.custody.readiness import Block, Report, Standing, blocks
 from fleet.people.models import Person
@@ -39,16 +38,16 @@ class BlockList:
     """What a page keeps, as it is sent: short names, since a page reads it over a slow line.
 
     ``cameras`` maps what may not go out to the number, in ``reasons``, of a rule and a sentence with ``{}`` for the
-    serial; ``out`` maps cameras to ``[holder, kind]`` with kind ``p`` (personal) or ``l`` (loan); ``untrained`` lists
-    officers; ``shapes`` maps what an identifier looks like to the kind of thing that it names, where that is certain.
-    ``complete`` tells which lists are whole.
+    serial; ``officers`` likewise who may not be given one. ``out`` maps cameras to ``[holder, kind]`` with kind ``p``
+    (personal) or ``l`` (loan); ``shapes`` what an identifier looks like to the kind of thing that it names, where that
+    is certain. ``complete`` tells which lists are whole.
     """
 
     made_at: datetime
     reasons: list[list[Any]]
     cameras: dict[str, int]
     out: dict[str, list[str]]
-    untrained: list[str]
+    officers: dict[str, int]
     tags: dict[str, str]
     shapes: dict[str, str]
     waits_for_check: bool
@@ -63,24 +62,18 @@ def make(session: Session, *, policy: Policy, now: datetime) -> BlockList:
     reasons = _Reasons()
     cameras = _blocked(session, policy, reasons)
     out = _out(session)
-    untrained = session.scalars(
-        sa.select(Person.collar).where(lapsed_on(now.date())).order_by(Person.id.desc()).limit(MOST)
-    ).all()
+    officers = _officers(session, reasons, now)
     return BlockList(
         made_at=now,
         reasons=reasons.told,
         cameras=cameras,
         out=out,
-        untrained=list(untrained),
+        officers=officers,
         tags=_tags(session, [*cameras, *out]),
         shapes=_shapes(session),
         waits_for_check=policy.pool_readiness is PoolReadiness.AFTER_CHECK and _any_reported(session),
-        complete={name: len(found) < MOST for name, found in _named(cameras, out, untrained)},
+        complete={"cameras": len(cameras) < MOST, "out": len(out) < MOST, "officers": len(officers) < MOST},
     )
-
-
-def _named(cameras: Any, out: Any, untrained: Any) -> Iterable[tuple[str, Any]]:
-    return ("cameras", cameras), ("out", out), ("untrained", untrained)
 
 
 class _Reasons:
@@ -91,7 +84,10 @@ class _Reasons:
         self._numbers: dict[tuple[int | None, str], int] = {}
 
     def number(self, serial: str, block: Block) -> int:
-        key = block.rule, block.what.replace(serial, "{}")
+        return self.of(block.rule, block.what.replace(serial, "{}"))
+
+    def of(self, rule: int, what: str) -> int:
+        key = rule, what
         if key not in self._numbers:
             self._numbers[key] = len(self.told)
             self.told.append(list(key))
@@ -149,6 +145,16 @@ def _standing(row: Any) -> Standing:
     if row.last_seen_at is not None:
         report = Report(row.last_seen_at, row.battery_percent, row.clock_offset_s, row.fault, row.unoffloaded)
     return Standing(row.serial, row.custody, row.custody_at, None, row.code, row.stage, report)
+
+
+def _officers(session: Session, reasons: _Reasons, now: datetime) -> dict[str, int]:
+    """Leavers, and whoever's training does not cover today, the newest in the register first."""
+    has_left = Person.leaves_on < local_day(now)
+    barred = sa.select(Person.collar, has_left.label("has_left")).where(sa.or_(has_left, lapsed_on(now.date())))
+    rows = session.execute(barred.order_by(Person.id.desc()).limit(MOST)).all()
+    left = reasons.of(15, "{} has left; there is no issue to a leaver.") if rows else 0
+    untrained = reasons.of(4, "The training of {} is not current.") if rows else 0
+    return {row.collar: left if row.has_left else untrained for row in rows}
 
 
 def _out(session: Session) -> dict[str, list[str]]:

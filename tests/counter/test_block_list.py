@@ -1,22 +1,24 @@
 """What a counter's page keeps of the register: what may not go out, who may not be given one, who has what."""
 
-from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from fleet.cameras.states import Custody, Fault
 from fleet.counter import block_list
 from fleet.custody import service as custody
 from fleet.custody.models import IssueKind
+from fleet.people.models import Person
 from fleet.settings import Policy
 from fleet.web import Service
 from tests.factories import Factory, now
 
 
 @pytest.fixture
-def alone(empty: Service) -> Iterator[Factory]:
-    return Factory(empty.database)  # type: ignore[return-value]
+def alone(empty: Service) -> Factory:
+    return Factory(empty.database)
 
 
 def listed(make: Factory) -> dict[str, Any]:
@@ -44,15 +46,23 @@ def test_it_has_what_may_not_go_out_with_the_rule_and_nothing_that_may(alone: Fa
     }
 
 
-def test_it_has_who_has_what_and_who_is_not_trained_without_a_name(alone: Factory) -> None:
+def test_it_has_who_has_what_and_who_is_barred_without_a_name(alone: Factory) -> None:
     untrained = alone.officer(trained_until=None, name="Somebody Secret")
+    leaver = alone.officer()
+    with alone.database.transaction() as session:
+        gone = sa.update(Person).where(Person.collar == leaver).values(leaves_on=now().date() - timedelta(days=2))
+        session.execute(gone)
     loan, borrower = alone.issued()
     personal, owner = alone.issued(collar=alone.officer(name="Another Secret"), kind=IssueKind.PERSONAL)
 
     found = listed(alone)
 
     assert found["out"] == {loan: [borrower, "l"], personal: [owner, "p"]}
-    assert found["untrained"] == [untrained]
+    told = {collar: found["reasons"][number] for collar, number in found["officers"].items()}
+    assert told == {
+        untrained: [4, "The training of {} is not current."],
+        leaver: [15, "{} has left; there is no issue to a leaver."],
+    }
     assert "Secret" not in str(found)
 
 
@@ -82,4 +92,4 @@ def test_it_is_bounded_and_says_so(alone: Factory, monkeypatch: pytest.MonkeyPat
     found = listed(alone)
 
     assert sorted(found["out"]) == sorted(newest)
-    assert found["complete"] == {"cameras": True, "out": False, "untrained": True}
+    assert found["complete"] == {"cameras": True, "out": False, "officers": True}
