@@ -1,22 +1,27 @@
 """Clients that issue and return without a pause, and what must be true of the register afterwards."""
 
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import sqlalchemy as sa
 
+from fleet.actors import Role
 from fleet.audit import Event
 from fleet.audit.models import AuditEntry
 from fleet.cameras.models import Camera
 from fleet.cameras.states import Custody
+from fleet.counter.models import CounterAct
 from fleet.custody.models import Allocation
 from fleet.web import Service
+from tests.accounts import cookie_of, new_account
 from tests.factories import Factory, unique
 
 # Nothing waits for the clock; this only ends a test whose server never comes back.
@@ -73,10 +78,71 @@ class Clerk:
             self.problems.append(answer)
         return answer
 
+    def acknowledged(self, app: Service) -> list[tuple[int, str]]:
+        """What was answered: the number of the allocation, and what was done to it."""
+        del app
+        return [(one["id"], one["act"]) for one in self.done]
+
     def wait_for_an_act(self) -> None:
         """Until the next act that is acknowledged."""
         self.acted.clear()
         assert self.acted.wait(PATIENCE_S), f"no act of {self.serial} succeeds"
+
+
+@dataclass
+class AtCounter(Clerk):
+    """A clerk whose page brings acts that waited: each under an id of its own, sent until it is answered."""
+
+    cookie: tuple[str, str] = ("", "")
+
+    def work(self, url: str, token: str, until: threading.Event) -> None:
+        """As the others, over the counter's own way in; ``token`` is for the API alone."""
+        del token
+        with httpx.Client(base_url=url, timeout=30) as client:
+            headers = self._signed_in(client)
+            while not until.is_set():
+                self._bring(client, headers, "issue", {"camera": self.serial, "officer": self.collar, "mode": "pool"})
+                self._bring(client, headers, "return", {"camera": self.serial, "holder": self.collar})
+
+    def _signed_in(self, client: httpx.Client) -> dict[str, str]:
+        name, value = self.cookie
+        headers = {"Accept": "application/json", "Cookie": f"{name}={value}"}
+        answer = client.get("/counter/session", headers=headers)
+        # The token is bound to a secret that the renewed cookie holds.
+        renewed = answer.cookies.get(name) or value
+        client.cookies.clear()
+        return headers | {"Cookie": f"{name}={renewed}", "X-CSRFToken": answer.json()["csrf"]}
+
+    def _bring(self, client: httpx.Client, headers: dict[str, str], act: str, body: dict[str, str]) -> None:
+        number = secrets.token_hex(16)
+        made_at = datetime.now(UTC).isoformat()
+        sent = {"id": number, "kind": act, "body": body, "made_at": made_at}
+        for _ in range(5_000):
+            answer = self._send(client, "counter/acts", sent, headers)
+            if answer is not None and answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+                assert answer.json().get("outcome") == "done", answer.text
+                self.done.append({"act": act, "number": number})
+                self.acted.set()
+                return
+        raise AssertionError(f"{act} of {self.serial} is never answered")
+
+    def acknowledged(self, app: Service) -> list[tuple[int, str]]:
+        """As the counter's own record has it, which must hold every act once."""
+        numbers = [one["number"] for one in self.done]
+        wanted = sa.select(CounterAct.id, CounterAct.did).where(CounterAct.camera == self.serial)
+        with app.database.transaction() as session:
+            did = {row.id: row.did["allocation"] for row in session.execute(wanted)}
+        assert set(did) == set(numbers)
+        return [(did[one["number"]], one["act"]) for one in self.done]
+
+
+def counters(app: Service, make: Factory, number: int) -> list[Clerk]:
+    """Clerks at counters, each signed in."""
+    staff: list[Clerk] = []
+    for _ in range(number):
+        cookie = cookie_of(app, new_account(app, Role.STORE))
+        staff.append(AtCounter(make.camera(), make.officer(), True, cookie=(cookie["name"], cookie["value"])))
+    return staff
 
 
 def clerks(make: Factory, *, keyed: int, unkeyed: int) -> list[Clerk]:
@@ -118,7 +184,7 @@ def require_nothing_lost_or_half_done(app: Service, clerk: Clerk) -> None:
     assert [(number, acts[event]) for number, event in zip(of_log, events, strict=True)] == told
     assert (custody is Custody.ISSUED) == (len(events) % 2 == 1)
 
-    acknowledged = [(one["id"], one["act"]) for one in clerk.done]
+    acknowledged = clerk.acknowledged(app)
     if clerk.keyed:
         # Every act was repeated until it was answered: each is there, once, and nothing else is.
         assert acknowledged == told
