@@ -178,12 +178,22 @@ function delivered(act, { outcome, answer, problem, exceptions }) {
   if (outcome === "done" && state.last_act?.waiting === act.id) setState({ ...state, last_act: answer?.state?.last_act ?? null });
   const when = at ?? new Date(act.made_at);
   const isGood = outcome === "done" || outcome === "withdrawn";
+  if (!isGood) takeBack(act);
   const tone = isGood ? (answer?.tone ?? "good") : "bad";
   const title = isGood ? (answer?.title ?? found?.title ?? "Sent") : "Refused afterwards";
   const detail = answer?.detail ?? problem?.detail ?? "";
   fill(entry ?? list(tone, title, detail, { at: when }), tone, title, detail, when);
   if (!entry || !isGood) say(tone, title, detail, problem?.mend);
   document.dispatchEvent(new CustomEvent("counter:act-delivered", { detail: { id: act.id, kind: act.kind, outcome, answer, problem } }));
+}
+
+/** What was told and then refused is no part of the visit, nor of what the page knows of the register. */
+function takeBack(act) {
+  if (!act.body?.camera) return;
+  register.forgetAct(act);
+  const last_act = state.last_act?.waiting === act.id ? null : state.last_act;
+  kit = state.officer ? (kit ?? []).filter(({ serial }) => serial !== act.body.camera) : null;
+  setState({ ...state, issued: state.issued?.filter((serial) => serial !== act.body.camera), last_act });
 }
 
 function setState(next) {
@@ -347,9 +357,10 @@ async function refreshRegister() {
   if (known && !register.madeAt()) register.use(known.list, sender.waiting());
   if (isLocked || !sender.lineIsUp()) return;
   const found = await line.ask("/counter/block-list");
-  if (found?.status === 200) {
-    await queue.put("register", { list: found.json });
+  // Another process of the service may still have an older one.
+  if (found?.status === 200 && !(Date.parse(found.json.made_at) < Date.parse(register.madeAt()))) {
     register.use(found.json, sender.waiting());
+    await queue.put("register", { list: found.json });
   }
   showWaiting();
 }
@@ -374,6 +385,8 @@ async function start() {
   counter.dataset.ready = "true";
   heard();
   sender.work();
+  // The page took a while to come and to begin; this tells the service's time better.
+  if (sender.lineIsUp()) line.refresh();
   isPersistent = await queue.persist();
   showStorage();
 }

@@ -48,7 +48,11 @@ def shell() -> str:
 
 def page(counter_session: Mapping[str, Any] | None) -> str:
     """The page for a browser's session; without one, as every browser may keep it."""
-    hidden = {} if counter_session else {"csrf_token": Undefined(name="csrf_token"), "account_name": None}
+    hidden = (
+        {}
+        if counter_session
+        else {"csrf_token": Undefined(name="csrf_token"), "account_name": None, "navigation": None}
+    )
     return render_template(
         "counter/counter.html",
         counter_session=counter_session,

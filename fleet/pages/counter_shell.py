@@ -9,7 +9,7 @@ import json
 from functools import cached_property
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, send_from_directory
+from flask import Blueprint, Response, current_app
 from werkzeug.exceptions import NotFound
 
 from fleet.web import public, service
@@ -26,6 +26,7 @@ _SHARED = (
     "supported.js",
     "favicon.svg",
 )
+_SCRIPT = "text/javascript; charset=utf-8"
 _FOREVER_S = 365 * 86_400
 
 
@@ -72,7 +73,7 @@ def asset(version: str, name: str) -> Response:
     """One of the counter's modules. It never changes: another version has another address."""
     if version != parts().version or name not in parts().own:
         raise NotFound
-    response = send_from_directory(service().static_folder or "", name)
+    response = Response(Path(service().static_folder or "", name).read_bytes(), content_type=_SCRIPT)
     response.headers["Cache-Control"] = f"public, max-age={_FOREVER_S}, immutable"
     return response
 
@@ -84,4 +85,4 @@ def worker() -> Response:
     kept = ["/counter/shell", *(asset_url(name) for name in parts().own), *(f"/static/{name}" for name in _SHARED)]
     begins = f"const VERSION = {json.dumps(parts().version)};\nconst KEPT = {json.dumps(kept)};\n"
     script = Path(service().static_folder or "", WORKER).read_text(encoding="utf-8")
-    return Response(begins + script, content_type="text/javascript; charset=utf-8")
+    return Response(begins + script, content_type=_SCRIPT)

@@ -296,6 +296,8 @@ def test_a_conflict_made_meanwhile_elsewhere_is_refused_and_must_be_settled(
     all_sent(counter)
 
     expect_answer(counter, "bad", "Refused afterwards", f"{serial} is out to {other}")
+    expect(counter.locator("#counter-kit")).not_to_contain_text(serial)
+    expect(counter.locator("#counter-undo")).to_be_disabled()
     expect(counter.locator("#counter-exceptions")).to_be_visible()
     assert holder(app, serial) == other
     [exception] = exceptions(app, serial)
