@@ -91,6 +91,13 @@ export function lineText({ isUp, length, madeAt, trouble }) {
   return `No line to the service. ${waits} ${known}${stuck}`;
 }
 
+/** Whether what waits outlives this page, and a full disk. */
+export function showKept(problem, isPersistent) {
+  const mayBeCleared = "This browser may clear what waits if its disk fills up. An installed or often used page is spared.";
+  part("kept").textContent = problem || (isPersistent ? "" : mayBeCleared);
+  part("kept").classList.toggle("counter__kept--bad", Boolean(problem));
+}
+
 /** How many refused acts somebody must settle: a link that cannot be overlooked. */
 export function showExceptions(count) {
   part("exceptions-link").textContent = count === 1 ? "1 act was refused: settle it" : `${count} acts were refused: settle them`;

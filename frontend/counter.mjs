@@ -4,6 +4,7 @@
 // which the service carries it out once, however often it is sent. What a scan means the service says; without a line
 // the page says it, from the little that it keeps of the register, and the act waits. Other modules of the page put acts
 // of their own into the same queue with `enqueueAct`, and hear `counter:visit-ended` on the document.
+import { box, catchScans } from "./counter-box.mjs";
 import * as clerks from "./counter-clerks.mjs";
 import * as line from "./counter-line.mjs";
 import * as queue from "./counter-queue.mjs";
@@ -11,14 +12,14 @@ import * as register from "./counter-register.mjs";
 import * as sender from "./counter-sender.mjs";
 import { newId, numberOf } from "./counter-tab.mjs";
 import {
-  actsWait, clearList, clockTime, cover, fill, isLoud, lineText, list, part, say, setSound, showExceptions, showState, showText, uncover,
+  actsWait, clearList, clockTime, cover, fill, isLoud, lineText, list, part, say, setSound, showExceptions, showKept, showState,
+  showText, uncover,
 } from "./counter-view.mjs";
 
 const REPEATED_WITHIN_MS = 5_000;
 const VISIT_ENDS_MS = 60_000;
 
 const counter = document.getElementById("counter");
-const box = part("box");
 const clerkName = () => part("clerk").textContent;
 const isBadge = (text) => /^\*?CLERK-/i.test(text);
 // Whatever takes an entry before it becomes a scan: a PIN, or the word that asks for one.
@@ -90,26 +91,7 @@ export function acknowledge(given) {
   showWaiting();
 }
 
-part("form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  enqueue(box.value);
-  box.value = "";
-});
-
-// A key that types a character belongs to the box, wherever the focus is: moving the focus while the key goes down
-// lets the browser put the character there. So a scan's Enter finds the box, never a button. A space presses the
-// button it is on, as anybody who works by keyboard expects. Another part's own fields keep their keys.
-document.addEventListener(
-  "keydown",
-  (event) => {
-    const typesCharacter = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (!typesCharacter || event.target === box || event.isComposing) return;
-    if (event.target.closest?.("[data-counter-keys]")) return;
-    if (event.key === " " && event.target !== document.body) return;
-    box.focus();
-  },
-  true,
-);
+catchScans(enqueue);
 
 // ---- What a scan came to --------------------------------------------------------------------------------------------
 
@@ -220,12 +202,7 @@ function showWaiting(why) {
   document.documentElement.dataset.waiting = String(length);
 }
 
-function showStorage() {
-  const own = queue.problem();
-  const text = own || (isPersistent ? "" : "This browser may clear what waits if its disk fills up. An installed or often used page is spared.");
-  part("kept").textContent = text;
-  part("kept").classList.toggle("counter__kept--bad", Boolean(own));
-}
+const showStorage = () => showKept(queue.problem(), isPersistent);
 
 part("sound").addEventListener("click", () => {
   setSound(!isLoud());
