@@ -116,12 +116,14 @@ export function decide({ id, text, repeated, answers }, given) {
 function command(word, state) {
   const name = word.toLowerCase();
   if (Object.hasOwn(MODES, name)) {
-    const dock = name === "normal" ? null : (state.dock ?? null);
-    return says("info", `Mode: ${name}`, MODES[name], { ...state, mode: name, dock });
+    const isNormal = name === "normal";
+    const dock = isNormal ? null : (state.dock ?? null);
+    const operation = isNormal ? null : (state.operation ?? null);
+    return says("info", `Mode: ${name}`, MODES[name], { ...state, mode: name, dock, operation });
   }
   if (name === "done") {
-    const { mode, dock, last_act } = state;
-    return says("info", "Next", "Scan an officer or a camera.", { mode, dock, last_act });
+    const { mode, dock, operation, last_act } = state;
+    return says("info", "Next", "Scan an officer or a camera.", { mode, dock, operation, last_act });
   }
   if (name === "attest") return acknowledged({ method: "attestation", reason: ATTESTED_BY_SCAN }, state.visit, state);
   return name === "undo" ? undo(state) : null;
@@ -134,7 +136,7 @@ export function acknowledged(given, visit, state) {
   const { officer, issued, mode, dock, last_act } = state;
   const how = given.method === "signature" ? "by signature" : "by the clerk";
   const detail = `${officer} has ${issued.length === 1 ? "1 camera" : `${issued.length} cameras`}, ${how}`;
-  return says("good", "Acknowledged", detail, { mode, dock, last_act }, { kind: "acknowledge", body: { visit, given } });
+  return says("good", "Acknowledged", detail, { mode, dock, operation: state.operation, last_act }, { kind: "acknowledge", body: { visit, given } });
 }
 
 function undo(state) {
@@ -167,7 +169,7 @@ function officer(collar, state, id) {
   const isSame = state.officer === collar;
   const after = { ...state, officer: collar, visit: isSame ? state.visit : id, issued: isSame ? (state.issued ?? []) : [], unsure: false };
   const barred = inTheWayOf(collar);
-  if (barred) return says("caution", `${collar}: no camera`, `${barred.what} (rule ${barred.rule})`, after);
+  if (barred) return says("caution", `${collar}: no camera`, `${barred.what}${barred.rule ? ` (rule ${barred.rule})` : ""}`, after);
   return says("info", `Officer ${collar}`, "Scan a camera.", after);
 }
 
@@ -198,7 +200,7 @@ function inTheWayOf(identifier) {
 
 const bodyOf = (serial, holder, state) => ({
   camera: serial, officer: state.officer ?? null, visit: state.visit ?? null, mode: state.mode ?? "normal",
-  dock: state.dock ?? null, holder,
+  dock: state.dock ?? null, operation: state.operation ?? null, holder,
 });
 
 function issue(serial, state) {

@@ -219,9 +219,9 @@ function chain(act, state) {
 }
 
 /** A state as the service takes it: what only this page knows is left out. */
-function plain({ officer, visit, mode, dock, issued, take_over, last_act } = {}) {
+function plain({ officer, visit, mode, dock, operation, issued, take_over, last_act } = {}) {
   const state = { officer: officer ?? null, visit: visit ?? null, mode: mode ?? "normal", dock: dock ?? null, issued: issued ?? [] };
-  return { ...state, take_over: take_over ?? null, last_act: typeof last_act === "string" ? last_act : null };
+  return { ...state, operation: operation ?? null, take_over: take_over ?? null, last_act: typeof last_act === "string" ? last_act : null };
 }
 
 // ---- The line -------------------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ class _Reasons:
     def number(self, serial: str, block: Block) -> int:
         return self.of(block.rule, block.what.replace(serial, "{}"))
 
-    def of(self, rule: int, what: str) -> int:
+    def of(self, rule: int | None, what: str) -> int:
         key = rule, what
         if key not in self._numbers:
             self._numbers[key] = len(self.told)

@@ -162,7 +162,14 @@ def _do_again(session: Session, actor: Actor, act: CounterAct, reason: str, *, p
     sent = Sent(act.id, act.kind, act.body, act.made_at)
     at = min(act.made_at, now)
     counter = LateCounter(Moment(session, again, policy, at, sent, Bringer(act.clerk, actor), now))
-    state = State(officer=act.body.get("officer"), mode=Mode(act.body["mode"]), dock=act.body.get("dock"))
+    body = act.body
+    state = State(
+        officer=body.get("officer"),
+        visit=body.get("visit"),
+        mode=Mode(body.get("mode", Mode.NORMAL)),
+        dock=body.get("dock"),
+        operation=body.get("operation"),
+    )
     meant = Meant(act.body["camera"], state, act.body.get("holder"), _override(actor, reason))
     {Kind.ISSUE: counter.issue, Kind.RETURN: counter.take_back, Kind.TAKE_OVER: counter.take_over}[Kind(act.kind)](
         meant

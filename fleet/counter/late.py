@@ -179,6 +179,7 @@ def _acknowledge(moment: Moment, body: Mapping[str, Any]) -> Done:
 
 def _meant(body: Mapping[str, Any]) -> Meant:
     state = State(officer=body["officer"], mode=body["mode"], dock=body["dock"], visit=body.get("visit"))
+    state = replace(state, operation=body.get("operation"))
     return Meant(body["camera"], state, body["holder"])
 
 

@@ -168,6 +168,7 @@ class MeantSchema(Schema):
     officer = Identifier(load_default=None, allow_none=True)
     mode = Word(Mode, load_default=Mode.NORMAL)
     dock = Identifier(load_default=None, allow_none=True)
+    operation = Identifier(load_default=None, allow_none=True)
     holder = Identifier(load_default=None, allow_none=True)
     visit = VisitKey(load_default=None, allow_none=True)
 
