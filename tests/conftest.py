@@ -96,7 +96,11 @@ def empty(postgres: embedded.Databases, var: Path) -> Iterator[Service]:
     application.database.dispose()
     with psycopg.connect(_plain(owner), autocommit=True) as connection:
         _wait_until_left(connection, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        try:
+            # Sends an autovacuum worker away, whom the owner may not end by force.
+            connection.execute(f"DROP DATABASE {name}")
+        except psycopg.errors.ObjectInUse:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _wait_until_left(connection: psycopg.Connection[Any], name: str) -> None:
