@@ -26,6 +26,7 @@ from fleet.people.views import people
 from fleet.settings import Settings, kept_secret
 from fleet.sites.views import docks, sites
 from fleet.stock.bulk_views import bulk
+from fleet.stock.kit_views import kits
 from fleet.stock.views import stock
 from fleet.tasers.views import tasers
 from fleet.visits.views import visiting
@@ -94,8 +95,8 @@ def _add_api(app: Service) -> None:
     api = description(app)
     protection = CSRFProtect(app)
     for blueprint in (
-        cameras, people, sites, docks, tasers, lifecycle, counter, visiting, labels, stock, reservations, bulk, audit,
-        proof, jobs,
+        cameras, people, sites, docks, tasers, lifecycle, counter, visiting, labels, stock, reservations, bulk, kits,
+        audit, proof, jobs,
     ):  # fmt: skip
         api.register_blueprint(blueprint, url_prefix=PREFIX)
         # The API knows no cookie, so there is nothing to forge.

@@ -32,7 +32,7 @@ def canonical(text: str) -> str:
 
 # What the counter understands as a command or a clerk's badge; a thing with such a name could never be scanned.
 COMMAND_WORDS = frozenset(
-    {"NORMAL", "RETURN", "FAULTY", "PERSONAL", "POOL", "HELMET", "UNDO", "PIN", "SIGN", "ATTEST", "DONE"}
+    {"NORMAL", "RETURN", "FAULTY", "PERSONAL", "POOL", "HELMET", "UNDO", "PIN", "SIGN", "ATTEST", "DONE", "MISSING"}
 )
 BADGE_PREFIX = "CLERK-"
 

@@ -6,9 +6,7 @@ A refusal is not an answer but an error, as everywhere; the state then stays as 
 """
 
 import dataclasses
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +15,8 @@ from sqlalchemy.orm import Session
 from fleet.actors import Actor
 from fleet.cameras.models import Camera
 from fleet.cameras.states import Custody, Use
+from fleet.counter.kitting import Kitting
+from fleet.counter.states import Act, Answer, Command, LastAct, Mode, State, Tone
 from fleet.custody import choice, holdings, records, reservations, service, undo
 from fleet.custody.models import Condition, IssueKind, Purpose, Reservation
 from fleet.custody.records import AllocationNow, CameraNow
@@ -28,96 +28,19 @@ from fleet.people.models import Person
 from fleet.settings import Acknowledging, Policy
 from fleet.sites.models import Dock
 from fleet.stock import stocktakes
+from fleet.stock.models import Kit, KitPart
 from fleet.tasers.models import Taser
 from fleet.visits import service as visits
 from fleet.visits.models import Method
 from fleet.visits.service import Given
 
-
-class Tone(StrEnum):
-    """How an answer looks and sounds: done, look here, or just so you know."""
-
-    GOOD = "good"
-    CAUTION = "caution"
-    INFO = "info"
-
-
-class Mode(StrEnum):
-    """What a camera's scan means until another command says otherwise."""
-
-    NORMAL = "normal"
-    RETURN = "return"
-    FAULTY = "faulty"
-    PERSONAL = "personal"
-    POOL = "pool"
-    HELMET = "helmet"
-
-
-class Command(StrEnum):
-    """Words on command barcodes that are not modes."""
-
-    UNDO = "undo"
-    DONE = "done"
-    PIN = "pin"
-    SIGN = "sign"
-    ATTEST = "attest"
-
+__all__ = ["Act", "Answer", "Command", "Counter", "LastAct", "Mode", "State", "Tone", "bare", "resolve", "spelled"]
 
 # What is written down when a clerk attests with a scan alone.
 ATTESTED_BY_SCAN = "Others were waiting at the counter."
 
 
-class Act(StrEnum):
-    ISSUE = "issue"
-    RETURN = "return"
-    TAKE_OVER = "take-over"
-
-
-@dataclass(frozen=True)
-class LastAct:
-    """What *undo* reverses. ``returned`` is the allocation that a take-over ended."""
-
-    act: Act
-    allocation: int
-    returned: int | None = None
-
-
-@dataclass(frozen=True)
-class State:
-    """What the page remembers between scans.
-
-    ``officer`` is whose visit it is, ``visit`` its key, ``issued`` the serials issued in it. ``take_over`` is the
-    camera whose next scan takes it over from its holder. ``dock`` is where returned cameras are put. ``operation`` is
-    what cameras are issued for until the mode is normal again.
-    """
-
-    officer: str | None = None
-    visit: str | None = None
-    mode: Mode = Mode.NORMAL
-    dock: str | None = None
-    issued: tuple[str, ...] = ()
-    operation: str | None = None
-    take_over: str | None = None
-    last_act: LastAct | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the page shows: a word or two in large letters, a sentence, and facts to show beside it.
-
-    ``camera`` is the serial of the camera that it is about.
-    """
-
-    tone: Tone
-    title: str
-    detail: str
-    state: State
-    due_back: datetime | None = None
-    kit: list[dict[str, Any]] | None = None
-    camera: str | None = None
-
-
-class Counter:
+class Counter(Kitting):
     """One scan's worth of work: who scans, with what policy, when."""
 
     def __init__(self, session: Session, actor: Actor, *, policy: Policy, now: datetime) -> None:
@@ -160,6 +83,8 @@ class Counter:
             return self._mode(Mode(word), state)
         if word == Command.UNDO:
             return self._undo(state)
+        if word == Command.MISSING:
+            return self._settle(state, all_here=False)
         if word == Command.ATTEST:
             return self.acknowledge(Given(Method.ATTESTATION, reason=ATTESTED_BY_SCAN), state)
         if word == Command.DONE:
@@ -211,6 +136,10 @@ class Counter:
             return Answer(Tone.INFO, f"Dock {identifier}", "Returned cameras go into this dock now.", docked)
         if kind == "operation":
             return self._operation(identifier, state)
+        if kind == "kit":
+            return self._kit(identifier, asked, state)
+        if kind == "part":
+            return self._part(identifier, state)
         if kind == "taser":
             raise Conflict(f"{identifier} is a Taser. The counter issues cameras; Tasers belong to the armoury.")
         return self._camera(identifier, state, asked=asked == identifier)
@@ -333,7 +262,7 @@ class Counter:
         seen = stocktakes.see_return(self._session, self._actor, camera, state.dock, now=self._now)
         counted = f"; counted in the stocktake of {' and '.join(seen)}" if seen else ""
         detail = f"{camera.serial} from {allocation.person.collar}{', overdue' if late else ''}{ending}{counted}"
-        return Answer(Tone.GOOD, title, detail, state, camera=camera.serial)
+        return self._came_back(camera, Answer(Tone.GOOD, title, detail, state, camera=camera.serial))
 
     def _ask(self, camera: CameraNow, holder: str, state: State) -> Answer:
         state = dataclasses.replace(state, take_over=camera.serial)
@@ -404,6 +333,8 @@ _RESOLVE = Prepared(
         _named("dock", Dock.serial, Dock.serial),
         _named("taser", Taser.serial, Taser.serial),
         _named("operation", Reservation.code, Reservation.code),
+        _named("kit", Kit.code, Kit.code),
+        _named("part", KitPart.barcode, KitPart.barcode),
     )
 )
 

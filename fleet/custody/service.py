@@ -16,8 +16,8 @@ from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
 from fleet.auth.permissions import Permission, require
-from fleet.cameras.service import CAMERAS, record_report
-from fleet.cameras.states import NEXT_CUSTODY, Custody
+from fleet.cameras.service import record_report
+from fleet.cameras.states import NEXT_CUSTODY, Custody, Use
 from fleet.clock import end_of, local_day
 from fleet.custody import reservations
 from fleet.custody.entitlement import officer_blocks
@@ -33,7 +33,6 @@ from fleet.custody.records import (
     end_allocation,
     has_reported,
     held_by,
-    holder_now,
     is_excepted,
     lock_camera,
     lock_officer,
@@ -88,6 +87,11 @@ class Issue:
     override_reason: str | None = None
     purpose: Purpose | None = None
     operation: str | None = None
+
+
+def kind_of(use: Use | None) -> IssueKind:
+    """What an issue of a camera is when nobody says: personal for a personal camera, a loan for any other."""
+    return IssueKind.PERSONAL if use is Use.PERSONAL else IssueKind.POOL
 
 
 def issue(session: Session, actor: Actor, wanted: Issue, *, policy: Policy, now: datetime) -> AllocationNow:
@@ -390,19 +394,3 @@ def take_report(
         camera = put(session, camera, Custody.IN_STOCK, now=now)
         audit.record(session, actor, Event.CAMERA_CHECKED, (Subject.CAMERA, serial), at=now, custody=camera.custody)
     return camera
-
-
-def without_custody(session: Session, serial: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What may be written of ``values``: custody and holder change by acts, never by writing them down (rule 9).
-
-    Raises:
-        HistoryStands: rule 9: they differ from what is.
-    """
-    values = dict(values)
-    camera = CAMERAS.get(session, serial)
-    now_is = {"custody": camera.custody, "holder": holder_now(session, serial) if "holder" in values else None}
-    for name in ("custody", "holder"):
-        if name in values and values.pop(name) != now_is[name]:
-            what = f"The {name} of {serial} is changed by an act (issue, return, move), not by writing it."
-            raise HistoryStands(what, rule=9, found={name: str(now_is[name])}, mend="store")
-    return values

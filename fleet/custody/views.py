@@ -13,7 +13,7 @@ from fleet.auth.permissions import Permission
 from fleet.cameras import service as register
 from fleet.cameras.schemas import CameraSchema, NewCamera
 from fleet.clock import utc_now
-from fleet.custody import holdings, schemas, service
+from fleet.custody import holdings, schemas, service, written
 from fleet.custody.records import AllocationNow
 from fleet.paging import Page, Paging
 from fleet.web import allow, caller
@@ -29,7 +29,7 @@ def _find(session: Session, filters: Mapping[str, Any], paging: Paging) -> Page:
 def _revise(
     session: Session, actor: Actor, serial: str, values: Mapping[str, Any], *, at_version: int | None, now: datetime
 ) -> None:
-    acts = service.without_custody(session, serial, values)
+    acts = written.without_custody(session, serial, values)
     register.revise(session, actor, serial, acts, at_version=at_version, now=now)
 
 

@@ -19,6 +19,7 @@ from fleet.pages import (
     front,
     holds,
     jobs,
+    kits,
     labels,
     layout,
     losses,
@@ -42,7 +43,7 @@ _MODULES = (
     front, counter, counter_line, counter_shell, counter_exceptions, acknowledging, commands, labels, stores, cameras,
     people, sites, tasers, visits, terms, audit, jobs, accounts, sign_in, me, problem_kinds,
     losses, repairs, holds, retirements, departures, exceptions, stocktakes,
-    reservations, bulk,
+    reservations, bulk, kits,
 )  # fmt: skip
 _BLUEPRINTS = [module.pages for module in _MODULES]
 

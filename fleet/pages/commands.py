@@ -23,6 +23,7 @@ SAYS: dict[StrEnum, str] = {
     Command.SIGN: "The officer signs on the screen for what was issued.",
     Command.ATTEST: "You attest, in the officer’s place, that they have what was issued.",
     Command.UNDO: "Reverses the last act, for as long as that can be done.",
+    Command.MISSING: "What a returned kit still lacks is missing, and is written down as that.",
     Command.DONE: "Ends the officer’s visit.",
 }
 

@@ -62,6 +62,7 @@ class StateSchema(Schema):
     dock = Identifier(load_default=None, allow_none=True)
     issued = ma.fields.List(Identifier(), load_default=list, validate=ma.validate.Length(max=_LONGEST_VISIT))
     operation = Identifier(load_default=None, allow_none=True)
+    kit = Identifier(load_default=None, allow_none=True)
     take_over = Identifier(load_default=None, allow_none=True)
     last_act = SignedLastAct(load_default=None, allow_none=True)
 

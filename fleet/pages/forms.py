@@ -86,6 +86,8 @@ def _field(name: str, schema_field: ma.fields.Field[Any], hint: str | None, pref
         text += " (optional)"
     if name in _AREAS and isinstance(schema_field, Text):
         kind = "area"
+    if isinstance(schema_field, ma.fields.List):
+        kind = "area"
     empty = None if isinstance(schema_field, Flag) else "Choose one" if schema_field.required else "Not known"
     return Field(f"{prefix}{name}", text, "choice" if options else kind, options, empty, hint)
 

@@ -47,6 +47,7 @@ _PAGES: dict[str, tuple[str, str]] = {
     Subject.TASER: ("tasers_pages.taser", "serial"),
     Subject.VISIT: ("visits_pages.visit", "key"),
     Subject.TERMS: ("terms_pages.version", "number"),
+    Subject.KIT: ("kits_pages.kit", "code"),
     Subject.RESERVATION: ("reservations_pages.reservation", "code"),
     Subject.BULK: ("bulk_pages.act", "number"),
     Subject.STOCKTAKE: ("stocktakes_pages.stocktake", "number"),

@@ -30,6 +30,7 @@ WORK: tuple[Work, ...] = (
     Work("Visits", "/visits", "What was issued in each visit, and who has acknowledged it.", Permission.VISIT_VIEW),
     Work("Terms of use", "/terms", "What officers acknowledge, and its past versions.", Permission.FRONT_PAGE),
     Work("Labels", "/labels", "Barcodes for cameras, officers and docks, on sheets or rolls.", Permission.CAMERA_VIEW),
+    Work("Kits", "/kits", "Cameras with their mounts, cables and controllers, each kit under one barcode."),
     Work(
         "Reservations", "/reservations", "Keep cameras of the pool for an operation; see how many are out and to come."
     ),

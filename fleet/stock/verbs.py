@@ -168,7 +168,7 @@ class IssueEach(Verb):
 
     def _issue(self, task: Task) -> Issue:
         said, camera = task.wanted, task.facts.camera
-        usual = IssueKind.PERSONAL if camera.use is Use.PERSONAL else IssueKind.POOL
+        usual = service.kind_of(camera.use)
         due_back = datetime.fromisoformat(said["due_back"]) if said.get("due_back") else None
         return Issue(camera.serial, said["collar"], IssueKind(said.get("kind") or usual), due_back)
 
