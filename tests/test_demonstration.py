@@ -16,12 +16,14 @@ from fleet.cameras.states import Custody, Fault, Model, Use
 from fleet.custody import holdings
 from fleet.custody import service as custody
 from fleet.custody.holdings import Attention
-from fleet.custody.models import Allocation, Condition, IssueKind
+from fleet.custody.models import Allocation, Condition, IssueKind, Reservation
 from fleet.demonstration import force
 from fleet.demonstration import parts as every_part
 from fleet.people.models import Person
 from fleet.settings import Policy
 from fleet.sites.models import Dock
+from fleet.stock.models import KitPart, Stocktake
+from fleet.stock.states import PartState, StocktakeState
 from fleet.web import Service
 from tests.factories import Factory
 
@@ -61,7 +63,7 @@ def everything(app: Service) -> dict[str, Any]:
 
 
 def test_the_figures_of_the_force(empty: Service) -> None:
-    assert load(empty) == ["register-1", "sign-ins-1", "pool-1"]
+    assert load(empty) == ["register-1", "sign-ins-1", "pool-1", "stock-1"]
 
     assert figures(empty, Camera.model, Camera.phase) == {
         (Model.BODY_2, 1): 1_617,
@@ -134,6 +136,20 @@ def test_the_pages_have_something_to_show(empty: Service) -> None:
     assert sum(dock is not None for _, dock in said) == 4
 
 
+def test_the_stores_have_operations_stocktakes_and_kits(empty: Service) -> None:
+    load(empty)
+
+    assert ask(empty, sa.select(Reservation.name, Reservation.count).order_by(Reservation.name)) == [
+        ("Op Pelkin", 40),
+        ("Op Shaw", 12),
+    ]
+    states = figures(empty, Stocktake.state)
+    assert states == {(StocktakeState.CLOSED,): 1, (StocktakeState.OPEN,): 1}
+    (closed,) = ask(empty, sa.select(Stocktake.counts).where(Stocktake.state == StocktakeState.CLOSED))
+    assert (closed[0]["found"], closed[0]["misplaced"], closed[0]["doubled"]) == (1, 1, 1)
+    assert figures(empty, KitPart.state) == {(PartState.IN_KIT,): 6}
+
+
 def test_all_that_it_does_is_logged_as_the_demonstrations(empty: Service) -> None:
     load(empty)
 
@@ -171,7 +187,7 @@ def test_a_register_in_use_gets_the_new_part_and_keeps_what_its_user_did(
     mine = sa.select(*Camera.__table__.columns).where(Camera.serial.in_([own, *free])).order_by(Camera.serial)
     before = ask(empty, mine)
 
-    assert load(empty, NOW + timedelta(days=2)) == ["pool-1"]
+    assert load(empty, NOW + timedelta(days=2)) == ["pool-1", "stock-1"]
 
     assert ask(empty, mine) == before
     held = sa.select(Camera.serial).join(Allocation).join(Person).where(Allocation.returned_at.is_(None))
@@ -193,7 +209,7 @@ def test_a_register_that_its_user_has_emptied_of_all_it_needs_still_gets_it(
         connection.execute(sa.update(Camera).values(use=Use.PERSONAL))
         connection.execute(sa.update(Person).values(trained_until=None))
 
-    assert load(empty) == ["pool-1"]
+    assert load(empty) == ["pool-1", "stock-1"]
 
     assert figures(empty, Allocation.kind) == {(IssueKind.PERSONAL,): 1_480}
 
@@ -209,7 +225,7 @@ def test_a_loan_that_a_rule_refuses_is_left_out(empty: Service, monkeypatch: pyt
         site = connection.scalar(candidate)
         connection.execute(sa.update(Dock).where(Dock.serial.in_(docks)).values(site_id=site))
 
-    assert load(empty) == ["pool-1"]
+    assert load(empty) == ["pool-1", "stock-1"]
 
     assert (IssueKind.POOL,) not in figures(empty, Allocation.kind)
     assert figures(empty, Camera.use)[Use.POOL,] == 60

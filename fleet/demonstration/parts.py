@@ -16,6 +16,7 @@ from fleet.auth.models import Account
 from fleet.db import Base
 from fleet.demonstration.force import Row, cameras, docks, people, response_collar, sites, tasers
 from fleet.demonstration.pool import ACTOR, load_pool
+from fleet.demonstration.stock import load_stock
 
 
 class DemonstrationPart(Base):
@@ -73,6 +74,7 @@ _PARTS: dict[str, Callable[[Session, str, datetime], None]] = {
     "register-1": _load_register,
     "sign-ins-1": _load_sign_ins,
     "pool-1": load_pool,
+    "stock-1": load_stock,
 }
 
 

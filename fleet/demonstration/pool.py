@@ -57,7 +57,7 @@ def load_pool(session: Session, _password: str, now: datetime) -> None:
     first_day = datetime.combine(now.astimezone(UTC).date(), time(), UTC) - timedelta(days=_POOL_DAYS)
     for serial in pool:
         revise = partial(camera_register.revise, session, ACTOR, serial, {"use": Use.POOL}, at_version=1, now=first_day)
-        _if_possible(session, revise)
+        if_possible(session, revise)
     borrowers = _free_officers(session, now.date())
     loans = [Issue(serial, collar, IssueKind.POOL) for serial, collar in zip(pool, borrowers, strict=False)]
     for day in range(_POOL_DAYS):
@@ -101,7 +101,7 @@ def _free_officers(session: Session, today: date) -> list[str]:
     return list(session.scalars(statement.order_by(Person.collar).limit(_POOL_DAYS * _LOANS_A_DAY)))
 
 
-def _if_possible(session: Session, act: Callable[[], object]) -> bool:
+def if_possible(session: Session, act: Callable[[], object]) -> bool:
     """Do it, unless the register refuses: its user may have changed whatever this builds on."""
     try:
         with session.begin_nested():
@@ -118,18 +118,18 @@ def _lend(session: Session, loan: Issue, at: datetime, number: int) -> bool:
         custody.take_report(session, ACTOR, loan.serial, charged, policy=_POLICY, now=at - timedelta(hours=1))
         custody.issue(session, ACTOR, loan, policy=_POLICY, now=at + timedelta(minutes=number))
 
-    return _if_possible(session, act)
+    return if_possible(session, act)
 
 
 def _bring_back(session: Session, serial: str, at: datetime, *, is_faulty: bool) -> None:
     condition, note = (Condition.FAULTY, "The lens is cracked.") if is_faulty else (Condition.GOOD, None)
-    _if_possible(
+    if_possible(
         session, lambda: custody.take_back(session, ACTOR, serial, condition, note=note, policy=_POLICY, now=at)
     )
 
 
 def _report(session: Session, serial: str, said: Mapping[str, object], at: datetime) -> None:
-    _if_possible(session, lambda: custody.take_report(session, ACTOR, serial, dict(said), policy=_POLICY, now=at))
+    if_possible(session, lambda: custody.take_report(session, ACTOR, serial, dict(said), policy=_POLICY, now=at))
 
 
 def _load_reports(session: Session, now: datetime) -> None:
