@@ -15,6 +15,7 @@ from bench.files import measure_files
 from bench.log import measure_log
 from bench.measures import counter, get_camera, issue_and_return, list_cameras, list_ratio
 from bench.served import served
+from bench.stock import measure_stock
 from fleet import embedded
 
 SIZES = (10_000, 1_000_000)
@@ -29,7 +30,7 @@ def measure_register(server: embedded.Databases, folder: Path) -> list[Figure]:
     return [*figures, list_ratio(figures)]
 
 
-PARTS = {"register": measure_register, "log": measure_log}
+PARTS = {"register": measure_register, "log": measure_log, "stock": measure_stock}
 
 
 def main() -> int:
