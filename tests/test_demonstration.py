@@ -19,6 +19,8 @@ from fleet.custody.holdings import Attention
 from fleet.custody.models import Allocation, Condition, IssueKind, Reservation
 from fleet.demonstration import force
 from fleet.demonstration import parts as every_part
+from fleet.lifecycle import cases
+from fleet.paging import Paging
 from fleet.people.models import Person
 from fleet.settings import Policy
 from fleet.sites.models import Dock
@@ -30,6 +32,7 @@ from tests.factories import Factory
 NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 DAY = NOW.date()
 OLDER = ("register-1", "sign-ins-1")
+NEWER = [name for name in every_part._PARTS if name not in OLDER]
 
 
 def load(app: Service, now: datetime = NOW) -> list[str]:
@@ -63,7 +66,7 @@ def everything(app: Service) -> dict[str, Any]:
 
 
 def test_the_figures_of_the_force(empty: Service) -> None:
-    assert load(empty) == ["register-1", "sign-ins-1", "pool-1", "stock-1"]
+    assert load(empty) == [*every_part._PARTS]
 
     assert figures(empty, Camera.model, Camera.phase) == {
         (Model.BODY_2, 1): 1_617,
@@ -93,7 +96,8 @@ def test_the_figures_of_the_force(empty: Service) -> None:
     }
     assert figures(empty, Allocation.kind, Allocation.returned_at.is_(None)) == {
         (IssueKind.PERSONAL, True): 1_480,
-        (IssueKind.POOL, False): 12,
+        # The twelve of the pool, and one that was stolen.
+        (IssueKind.POOL, False): 13,
     }
 
 
@@ -108,8 +112,12 @@ def test_the_pools_loans_are_over_and_three_wait_for_their_check(empty: Service)
         .order_by(Allocation.id),
     )
     assert all(NOW - timedelta(days=5) < issued < returned < NOW for issued, returned, _, _ in loans)
-    assert Counter(condition for _, _, condition, _ in loans) == {Condition.GOOD: 11, Condition.FAULTY: 1}
-    assert len({collar for *_, collar in loans}) == 12
+    assert Counter(condition for _, _, condition, _ in loans) == {
+        Condition.GOOD: 11,
+        Condition.FAULTY: 1,
+        Condition.MISSING: 1,
+    }
+    assert len({collar for *_, collar in loans}) == 13
     waiting = ask(
         empty,
         sa.select(Camera.custody_at, CameraReport.last_seen_at)
@@ -187,7 +195,7 @@ def test_a_register_in_use_gets_the_new_part_and_keeps_what_its_user_did(
     mine = sa.select(*Camera.__table__.columns).where(Camera.serial.in_([own, *free])).order_by(Camera.serial)
     before = ask(empty, mine)
 
-    assert load(empty, NOW + timedelta(days=2)) == ["pool-1", "stock-1"]
+    assert load(empty, NOW + timedelta(days=2)) == NEWER
 
     assert ask(empty, mine) == before
     held = sa.select(Camera.serial).join(Allocation).join(Person).where(Allocation.returned_at.is_(None))
@@ -209,7 +217,7 @@ def test_a_register_that_its_user_has_emptied_of_all_it_needs_still_gets_it(
         connection.execute(sa.update(Camera).values(use=Use.PERSONAL))
         connection.execute(sa.update(Person).values(trained_until=None))
 
-    assert load(empty) == ["pool-1", "stock-1"]
+    assert load(empty) == NEWER
 
     assert figures(empty, Allocation.kind) == {(IssueKind.PERSONAL,): 1_480}
 
@@ -220,12 +228,12 @@ def test_a_loan_that_a_rule_refuses_is_left_out(empty: Service, monkeypatch: pyt
         load(empty)
     # Without a site that has its docks, no camera of its is lent (rule 3).
     with empty.database.engine.begin() as connection:
-        docks = [force._dock(number) for number in range(1_250 // 6, 1_617 // 6)]
+        docks = [force._dock(number) for number in range(1_250 // 6, 1_617 // 6 + 1)]
         candidate = sa.text("SELECT id FROM site WHERE code = 'COP'")
         site = connection.scalar(candidate)
         connection.execute(sa.update(Dock).where(Dock.serial.in_(docks)).values(site_id=site))
 
-    assert load(empty) == ["pool-1", "stock-1"]
+    assert load(empty) == NEWER
 
     assert (IssueKind.POOL,) not in figures(empty, Allocation.kind)
     assert figures(empty, Camera.use)[Use.POOL,] == 60
@@ -259,3 +267,26 @@ def test_the_pool_is_the_same_on_every_installation(empty: Service) -> None:
     pool = ask(empty, sa.select(Camera.serial).where(Camera.use == Use.POOL).order_by(Camera.serial))
     in_stock = [number for number in range(1_250, 1_617) if force._unissued(number) == "in_stock"]
     assert [serial for (serial,) in pool] == sorted(force.serial_of("X81", number) for number in in_stock[:60])
+
+
+def test_every_story_of_a_case_is_told(empty: Service) -> None:
+    load(empty)
+
+    with empty.database.transaction() as session:
+        every = Paging(200)
+        losses = cases.LOSSES.find(session, {}, every, now=NOW).items
+        repairs = cases.REPAIRS.find(session, {}, every, now=NOW).items
+        ends = cases.RETIREMENTS.find(session, {}, every, now=NOW).items
+        leaving = cases.DEPARTURES.find(session, {}, every, now=NOW).items
+        excepted = cases.EXCEPTIONS.find(session, {}, every, now=NOW).items
+    assert {str(one["state"]): one["late"] for one in losses} == {
+        "stolen": True, "missing": False, "lost": False, "recovered": False
+    }  # fmt: skip
+    assert [one["assess_late"] for one in losses] == [False, False, True, False]
+    assert Counter(one["overdue"] for one in repairs) == {True: 1, False: 3}
+    assert [one["proposed_by"] for one in ends if one["certificate"]] == ["demonstration"]
+    assert Counter(str(one["kind"]) for one in leaving) == {"leaver": 3, "mover": 1}
+    assert all(one["holds"] for one in leaving)
+    assert Counter((one["rule"], one["state"]) for one in excepted) == {
+        (5, "open"): 28, (5, "excepted"): 2, (6, "excepted"): 1
+    }  # fmt: skip

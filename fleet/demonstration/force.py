@@ -88,7 +88,7 @@ def people(today: date) -> Iterator[Row]:
         )
     for number in range(FLEX_2_ISSUED + 30):
         team = f"Firearms {number % 6 + 1}"
-        yield _officer(_firearms(number), team, "firearms", site=_FIREARMS_BASE, number=number, today=today)
+        yield _officer(firearms_collar(number), team, "firearms", site=_FIREARMS_BASE, number=number, today=today)
     start = FIRST_OF_PHASE_2
     for function, many in PHASE_2_OFFICERS.items():
         for number in range(many):
@@ -102,7 +102,7 @@ def response_collar(number: int) -> str:
     return str(10_000 + number)
 
 
-def _firearms(number: int) -> str:
+def firearms_collar(number: int) -> str:
     return str(15_000 + number)
 
 
@@ -122,7 +122,7 @@ def cameras(_today: date) -> Iterator[Row]:
         holder = response_collar(number) if number < BODY_2_ISSUED else ""
         yield _camera("X81", number, "body-2", phase="1", dock=number // BAYS, holder=holder)
     for number in range(FLEX_2_BOUGHT):
-        holder = _firearms(number) if number < FLEX_2_ISSUED else ""
+        holder = firearms_collar(number) if number < FLEX_2_ISSUED else ""
         yield _camera("X78", number, "flex-2", phase="1", dock=(BODY_2_BOUGHT + number) // BAYS, holder=holder)
     for number in range(PHASE_2_BODY_2):
         yield _camera("X83", number, "body-2", phase="2")
@@ -160,7 +160,7 @@ def _unissued(number: int) -> str:
 def tasers(_today: date) -> Iterator[Row]:
     """X2s of the firearms and response officers, and the X26s that they replace."""
     for number in range(_X2):
-        holder = _firearms(number) if number < FLEX_2_ISSUED else response_collar(number * 3)
+        holder = firearms_collar(number) if number < FLEX_2_ISSUED else response_collar(number * 3)
         site = _FIREARMS_BASE if number < FLEX_2_ISSUED else _LIVE[number * 3 // BAYS % len(_LIVE)]
         yield _taser(f"X29{number * 6_007 % 100_000:05d}", "x2", f"SP{number * 3_001 % 100_000:05d}", site, holder)
     for number in range(_X26):

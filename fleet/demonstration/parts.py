@@ -14,6 +14,7 @@ from fleet.audit import Event, Subject
 from fleet.auth import secret
 from fleet.auth.models import Account
 from fleet.db import Base
+from fleet.demonstration.cases import load_cases
 from fleet.demonstration.force import Row, cameras, docks, people, response_collar, sites, tasers
 from fleet.demonstration.pool import ACTOR, load_pool
 from fleet.demonstration.stock import load_stock
@@ -75,6 +76,7 @@ _PARTS: dict[str, Callable[[Session, str, datetime], None]] = {
     "sign-ins-1": _load_sign_ins,
     "pool-1": load_pool,
     "stock-1": load_stock,
+    "cases-1": load_cases,
 }
 
 

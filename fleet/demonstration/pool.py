@@ -22,7 +22,7 @@ from fleet.sites.models import Site
 from fleet.sites.stages import Stage
 
 ACTOR = Actor("demonstration", trusted=True)
-_POLICY = Policy()
+POLICY = Policy()
 
 # Cameras that the pool gets out of the reserve; on each of its last days it lent some, for a shift.
 _POOL = 60
@@ -53,12 +53,12 @@ _REPORTS_EVERY = 97
 
 def load_pool(session: Session, _password: str, now: datetime) -> None:
     """A pool with a history, and what some personal cameras said. What its user has touched is left alone."""
-    pool = _untouched_reserve(session)[:_POOL]
+    pool = untouched_reserve(session)[:_POOL]
     first_day = datetime.combine(now.astimezone(UTC).date(), time(), UTC) - timedelta(days=_POOL_DAYS)
     for serial in pool:
         revise = partial(camera_register.revise, session, ACTOR, serial, {"use": Use.POOL}, at_version=1, now=first_day)
         if_possible(session, revise)
-    borrowers = _free_officers(session, now.date())
+    borrowers = free_officers(session, now.date())
     loans = [Issue(serial, collar, IssueKind.POOL) for serial, collar in zip(pool, borrowers, strict=False)]
     for day in range(_POOL_DAYS):
         begins = first_day + timedelta(days=day) + _SHIFT_BEGINS
@@ -73,7 +73,7 @@ def load_pool(session: Session, _password: str, now: datetime) -> None:
     _load_reports(session, now)
 
 
-def _untouched_reserve(session: Session) -> list[str]:
+def untouched_reserve(session: Session) -> list[str]:
     """Body 2 of phase 1 that lie in stock as they were loaded, in the order in which they were bought."""
     bought = [serial_of("X81", number) for number in range(BODY_2_ISSUED, BODY_2_BOUGHT)]
     statement = sa.select(Camera.serial).where(
@@ -87,7 +87,7 @@ def _untouched_reserve(session: Session) -> list[str]:
     return sorted(session.scalars(statement), key=bought.index)
 
 
-def _free_officers(session: Session, today: date) -> list[str]:
+def free_officers(session: Session, today: date) -> list[str]:
     """Officers of phase 2 at live sites, with current training, who never had a camera."""
     last = FIRST_OF_PHASE_2 + PHASE_2_OFFICERS["neighbourhood"]
     collars = [str(number) for number in range(FIRST_OF_PHASE_2, last)]
@@ -115,21 +115,19 @@ def _lend(session: Session, loan: Issue, at: datetime, number: int) -> bool:
     # Having reported once, a camera waits for its check when it comes back (rule 8).
     def act() -> None:
         charged = {"battery_percent": 100, "clock_offset_s": 0.1 * (number + 1), "unoffloaded": 0}
-        custody.take_report(session, ACTOR, loan.serial, charged, policy=_POLICY, now=at - timedelta(hours=1))
-        custody.issue(session, ACTOR, loan, policy=_POLICY, now=at + timedelta(minutes=number))
+        custody.take_report(session, ACTOR, loan.serial, charged, policy=POLICY, now=at - timedelta(hours=1))
+        custody.issue(session, ACTOR, loan, policy=POLICY, now=at + timedelta(minutes=number))
 
     return if_possible(session, act)
 
 
 def _bring_back(session: Session, serial: str, at: datetime, *, is_faulty: bool) -> None:
     condition, note = (Condition.FAULTY, "The lens is cracked.") if is_faulty else (Condition.GOOD, None)
-    if_possible(
-        session, lambda: custody.take_back(session, ACTOR, serial, condition, note=note, policy=_POLICY, now=at)
-    )
+    if_possible(session, lambda: custody.take_back(session, ACTOR, serial, condition, note=note, policy=POLICY, now=at))
 
 
 def _report(session: Session, serial: str, said: Mapping[str, object], at: datetime) -> None:
-    if_possible(session, lambda: custody.take_report(session, ACTOR, serial, dict(said), policy=_POLICY, now=at))
+    if_possible(session, lambda: custody.take_report(session, ACTOR, serial, dict(said), policy=POLICY, now=at))
 
 
 def _load_reports(session: Session, now: datetime) -> None:
