@@ -10,6 +10,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from fleet.cameras import service as camera_register
 from fleet.clock import local_day
 from fleet.custody import service as custody
 from fleet.custody.models import IssueKind
@@ -34,10 +35,10 @@ class _Teller:
     def ago(self, days: float) -> datetime:
         return self.now - days * _DAY
 
-    def lose(self, days: float, *, late: float = 0, circumstances: str) -> int:
+    def lose(self, days: float, *, late: float, circumstances: str, where: str = "The store’s shelf") -> int:
         """Report it missing so many days ago, ``late`` hours after it was noticed."""
         noticed = self.ago(days) - late * _HOUR
-        said = losses.Report(noticed, "The store’s shelf, at the last count", "the clerk on nights", circumstances)
+        said = losses.Report(noticed, where, "the clerk on nights", circumstances)
         return losses.report(self.session, ACTOR, self.serial, said, policy=POLICY, now=self.ago(days))
 
     def assess(self, loss: int, risk: Risk, days: float, measures: str, *, is_told: bool = False) -> None:
@@ -63,7 +64,8 @@ def _stolen(teller: _Teller) -> None:
     custody.issue(teller.session, ACTOR, wanted, policy=POLICY, now=teller.ago(4.5))
     used = {"unoffloaded": 7, "battery_percent": 61}
     custody.take_report(teller.session, ACTOR, teller.serial, used, policy=POLICY, now=teller.ago(4.3))
-    loss = teller.lose(2.9, late=31, circumstances="Taken from a vehicle while the crew was at an incident.")
+    circumstances = "Taken from the vehicle while its crew was at an incident."
+    loss = teller.lose(2.9, late=31, circumstances=circumstances, where="A patrol vehicle in Castle Gate")
     teller.assess(loss, Risk.RISK, 2.8, "Searched the area, asked for CCTV.", is_told=True)
     losses.decide(teller.session, ACTOR, loss, LossState.STOLEN, crime_number="20/118/26", now=teller.ago(2.5))
     teller.assess(loss, Risk.HIGH, 2, "Wrote to the four people who can be named.", is_told=True)
@@ -86,7 +88,9 @@ def _recovered(teller: _Teller) -> None:
 
 
 def _send(teller: _Teller, days: float, fault: str, number: int, expected: date) -> None:
-    sending = repairs.Sending(fault, "Axon Public Safety UK", f"RMA-{number}", expected)
+    bought = {"warranty_until": local_day(teller.now) + (number % 7 - 2) * 60 * _DAY}
+    camera_register.revise(teller.session, ACTOR, teller.serial, bought, at_version=None, now=teller.ago(days))
+    sending = repairs.Sending(fault, "The maker’s workshop", f"RMA-{number}", expected)
     repairs.send(teller.session, ACTOR, teller.serial, sending, now=teller.ago(days))
 
 
@@ -157,7 +161,7 @@ def load_cases(session: Session, _password: str, now: datetime) -> None:
 
 
 def _depart(session: Session, collar: str, leaving: Leaving, now: datetime) -> None:
-    if_possible(session, lambda: departures.note(session, ACTOR, collar, leaving, now=now - 2 * _HOUR))
+    if_possible(session, lambda: departures.note(session, ACTOR, collar, leaving, now=now))
 
 
 def _except(session: Session, collar: str, rule: int, reason: str, until: date, now: datetime) -> None:

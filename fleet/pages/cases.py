@@ -46,7 +46,7 @@ def about_camera(serial: str) -> Rows:
         ("Custody", words.word(camera["custody"])),
         ("Out to", held),
         ("Not offloaded", camera["unoffloaded"]),
-        ("Encryption", words.word(camera["encryption"]) if camera["encryption"] else "Not known"),
+        ("Encryption", words.encryption(camera["encryption"])),
         ("Warranty until", words.day(camera["warranty_until"]) or "Not known"),
     ]
     return [{"key": key, "value": value} for key, value in rows if value is not None]

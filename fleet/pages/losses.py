@@ -24,7 +24,7 @@ Listing(
     columns=[
         Column("id", "Loss", to="loss"), Column("serial", to="camera"), Column("state", show="custody"),
         Column("collar", "Who had it", to="person"), Column("noticed_at", show="when"),
-        Column("reported_at", show="when"), Column("late", show="alarm"), Column("assessed", show="yes"),
+        Column("late", show="alarm"), Column("assessed", show="yes"),
         Column("assess_due_at", show="when"), Column("assess_late", show="alarm"),
     ],
     exported=[
@@ -79,7 +79,7 @@ def _about(number: int) -> Rows:
         {"key": "State", "value": words.word(gone["state"])},
         {"key": "Noticed missing", "value": words.when(gone["noticed_at"])},
         {"key": "Recordings not offloaded", "value": footage},
-        {"key": "Encryption", "value": words.word(gone["encryption"]) if gone["encryption"] else "Not known"},
+        {"key": "Encryption", "value": words.encryption(gone["encryption"])},
         {"key": "Commissioner to be told by", "value": words.when(gone["assess_due_at"])},
     ]
 
@@ -103,8 +103,8 @@ def _newest(number: int) -> dict[str, str]:
 Act(
     path="/losses/<int:key>/assess", name="assess", permission=Permission.LOSS_ASSESS, schema=schemas.AssessmentNote,
     heading="Breach assessment of loss {}", button="Put it on record",
-    says="What is on record is never changed: saving adds a version. Above the form is what the register knew when "
-    "the camera was reported.",
+    says="What is on record is never changed: saving adds a version. First, what the register knew when the "
+    "camera was reported.",
     do=_assess, about=_about, back=_back, initial=_newest, kept=("after",),
     labels={
         "recordings": "What recordings may be on it", "affected": "Who may be affected",

@@ -20,7 +20,7 @@ Listing(
     columns=[
         Column("serial", to="camera"), Column("fault"), Column("supplier"), Column("rma"),
         Column("in_warranty", show="yes"), Column("sent_at", "Sent", show="when"), Column("expected_back", show="day"),
-        Column("overdue", show="alarm"), Column("returned_at", "Back", show="when"), Column("result", show="word"),
+        Column("overdue", show="alarm"), Column("result", show="word"),
         Column("replacement", "Replaced by", to="camera"),
     ],
     exported=[

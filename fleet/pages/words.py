@@ -76,6 +76,11 @@ def _spaced(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def encryption(level: Any) -> str:
+    """A level of encryption where nobody knows it too, and where none must not read as nothing known."""
+    return "Not known" if level is None else "Not encrypted" if str(level) == "none" else word(level)
+
+
 def label(name: str) -> str:
     """A field's name as a person reads it."""
     return _LABELS.get(name) or _spaced(name)
@@ -175,6 +180,7 @@ def refusal(error: FleetError) -> str:
 FILTERS = {
     "word": word,
     "label": label,
+    "encryption": encryption,
     "event_word": event,
     "when": when,
     "day": day,
