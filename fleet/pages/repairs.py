@@ -21,7 +21,6 @@ Listing(
         Column("serial", to="camera"), Column("fault"), Column("supplier"), Column("rma"),
         Column("in_warranty", show="yes"), Column("sent_at", "Sent", show="when"), Column("expected_back", show="day"),
         Column("overdue", show="alarm"), Column("result", show="word"),
-        Column("replacement", "Replaced by", to="camera"),
     ],
     exported=[
         "serial", "model", "fault", "supplier", "rma", "in_warranty", "sent_at", "sent_by", "expected_back", "overdue",

@@ -11,10 +11,12 @@ from fleet.actors import Role
 from fleet.cameras.states import Fault
 from fleet.custody import service as custody
 from fleet.custody.models import Condition, IssueKind
+from fleet.people.models import Function
 from fleet.sites import service as sites
 from fleet.sites.stages import Stage
 from fleet.web import Service
 from tests.factories import Factory, now
+from tests.lifecycle.conftest import Office
 from tests.pages.conftest import Person, signed_in
 
 # The most statements that a page may send; one of them is who is signed in.
@@ -41,6 +43,22 @@ PAGES = {
     "/tasers/T1/edit": 2,
     "/audit": 8,
     "/audit/1": 4,
+    "/losses": 3,
+    "/losses?q=Z&show=late&state=missing": 3,
+    "/losses/1": 3,
+    "/losses/1/assess": 5,
+    "/cameras/Z1": 9,
+    "/cameras/Z1/missing": 2,
+    "/repairs": 3,
+    "/repairs?q=A&show=open": 3,
+    "/holds": 3,
+    "/retirements": 3,
+    "/retirements/O1": 2,
+    "/departures": 3,
+    "/departures?show=holding": 3,
+    "/people/C1/departure": 3,
+    "/exceptions": 3,
+    "/exceptions?rule=5&state=open": 3,
     "/jobs": 3,
     "/jobs/tidy": 3,
     "/me": 8,
@@ -83,7 +101,21 @@ def fill(app: Service, first: int, last: int) -> None:
             make.issued("Y1", "C1", kind=IssueKind.PERSONAL)
         make.issued(f"X{number}", f"C{number}")
         make.report(f"Y{number}", fault=Fault.ERROR, battery_percent=50)
+        fill_cases(app, make, number)
     go_round(app, make, last)
+
+
+def fill_cases(app: Service, make: Factory, number: int) -> None:
+    """A case of each kind with the number ``number``; the first loss is assessed as often as there are cases."""
+    office = Office(app, make)
+    office.lose(make.camera(serial=f"Z{number}"))
+    office.assess(1)
+    office.send(make.camera(serial=f"A{number}"))
+    office.hold(make.camera(serial=f"H{number}"))
+    office.retire(make.camera(serial=f"O{number}"))
+    collar = make.officer(collar=f"F{number}", function=Function.FIREARMS)
+    office.depart(collar, 3)
+    office.exempt(collar, 5)
 
 
 def go_round(app: Service, make: Factory, times: int) -> None:
