@@ -52,6 +52,11 @@ class CaseList:
         """How many ``find`` has, as far as ``capped_count`` counts."""
         return capped_count(session, self._found(filters, now))
 
+    def waiting(self, filters: Mapping[str, Any], now: datetime) -> sa.ScalarSelect[int]:
+        """How many ``find`` has, as a part of a statement."""
+        rows = self._found(filters, now).with_only_columns(sa.func.count(), maintain_column_froms=True)
+        return rows.scalar_subquery()
+
     def _found(self, filters: Mapping[str, Any], now: datetime) -> AnySelect:
         return self.rows(now).where(*self.narrow(filters, now))
 
@@ -293,3 +298,20 @@ def exceptions_of(session: Session, collar: str, *, now: datetime) -> list[dict[
     """The exceptions that an officer has, and rule 5 where it is not kept."""
     rows = session.execute(_exception_rows(now).where(_collar == collar).order_by(_rule))
     return [row_dict(row) for row in rows]
+
+
+# What waits for somebody: the list that has it, and the filter under which it stands there.
+WAITING: dict[str, tuple[CaseList, dict[str, str]]] = {
+    "losses": (LOSSES, {"show": "unassessed"}),
+    "repairs": (REPAIRS, {"show": "overdue"}),
+    "retirements": (RETIREMENTS, {"show": "waiting"}),
+    "departures": (DEPARTURES, {"show": "overdue"}),
+    "exceptions": (EXCEPTIONS, {"rule": "5", "state": "open"}),
+}
+
+
+def waiting(session: Session, names: Sequence[str], *, now: datetime) -> dict[str, int]:
+    """How many cases of each name in ``WAITING`` wait, in one statement: the front page."""
+    counted = [WAITING[name][0].waiting(WAITING[name][1], now).label(name) for name in names]
+    row = session.execute(sa.select(*counted)).one()
+    return dict(zip(names, row, strict=True))

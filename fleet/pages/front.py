@@ -16,6 +16,7 @@ from fleet.auth.permissions import Permission, is_permitted
 from fleet.clock import LOCAL, utc_now
 from fleet.custody import holdings
 from fleet.custody.holdings import Attention
+from fleet.lifecycle import cases
 from fleet.pages import words
 from fleet.pages.me import own_kit
 from fleet.pages.sites import next_stages
@@ -66,9 +67,29 @@ def _about(why: Attention, number: int) -> Matter:
     return Matter(text, number, url_for("cameras_pages.cameras_list", attention=str(why)), urgent, hint)
 
 
+_WAITING: dict[str, tuple[str, str, bool]] = {
+    "losses": ("Losses whose breach is not assessed", "The law gives 72 hours from when it was noticed.", True),
+    "repairs": ("Repairs that are not back in time", "Ask the supplier.", False),
+    "retirements": ("Disposals waiting for a second person", "", False),
+    "departures": ("Leavers and movers who still hold kit after their last day", "", True),
+    "exceptions": ("Firearms officers without a camera or an exception", "Rule 5.", True),
+}
+
+
+def _cases(session: Session, heading: str, *names: str) -> Group:
+    counted = cases.waiting(session, names, now=utc_now())
+    return Group(heading, [_case(name, counted[name]) for name in names])
+
+
+def _case(name: str, number: int) -> Matter:
+    text, hint, urgent = _WAITING[name]
+    _, filters = cases.WAITING[name]
+    return Matter(text, number, f"/{name}?{urlencode(filters)}", urgent, hint)
+
+
 def _store(session: Session) -> list[Group]:
     order = Attention.OVERDUE, Attention.DUE_SOON, Attention.UNCHECKED, Attention.QUARANTINED
-    return [_cameras(session, "At the store", *order)]
+    return [_cameras(session, "At the store", *order), _cases(session, "Repairs and leavers", "repairs", "departures")]
 
 
 def _it(session: Session) -> list[Group]:
@@ -123,7 +144,8 @@ def _at_stage(stage: Stage, counted: dict[str, Any]) -> Matter:
 def _supervisor(session: Session) -> list[Group]:
     training = _cameras(session, "Training", Attention.UNTRAINED, Attention.TRAINING_ENDS)
     gone = _cameras(session, "Missing", Attention.MISSING)
-    return [training, gone, _since_yesterday(session, Event.RULE_OVERRIDDEN, Event.ISSUE_REFUSED)]
+    waiting = _cases(session, "Waiting for a decision", "losses", "retirements", "exceptions")
+    return [waiting, training, gone, _since_yesterday(session, Event.RULE_OVERRIDDEN, Event.ISSUE_REFUSED)]
 
 
 def _auditor(session: Session) -> list[Group]:

@@ -241,3 +241,32 @@ def test_hostile_words_are_shown_as_words(supervisor: Person, make: Factory) -> 
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "{{ 7*7 }}" in page
+
+
+def test_the_front_page_counts_what_waits_and_leads_to_it(empty: Service) -> None:
+    make = Factory(empty.database)
+    office, supervisor = Office(empty, make), signed_in(empty, Role.SUPERVISOR)
+    office.now -= timedelta(days=2)
+    for _ in range(2):
+        office.lose(make.camera())
+    serial = make.camera()
+    office.retire(serial)
+    office.sanitise(serial)
+    office.propose(serial, office.actor)
+    make.officer(function=Function.FIREARMS)
+
+    page = supervisor.get("/").text
+
+    for path, number in (
+        ("/losses?show=unassessed", "2 losses"),
+        ("/retirements?show=waiting", "1 camera"),
+        ("/exceptions?rule=5&state=open", "1 officer"),
+    ):
+        assert path.replace("&", "&amp;") in page
+        assert number in supervisor.reads(path)
+    store = signed_in(empty, Role.STORE)
+    office.send(make.camera(), expected_back=office.today)
+    _, collar = make.issued()
+    office.depart(collar, -1)
+    assert "Repairs that are not back in time" in store.reads("/")
+    assert "Leavers and movers who still hold kit after their last day" in store.reads("/")
