@@ -25,12 +25,14 @@ from fleet.paging import Cursors
 from fleet.people.views import people
 from fleet.settings import Settings, kept_secret
 from fleet.sites.views import docks, sites
+from fleet.statistics.views import statistics
 from fleet.stock.bulk_views import bulk
 from fleet.stock.kit_views import kits
 from fleet.stock.views import stock
 from fleet.tasers.views import tasers
 from fleet.visits.views import visiting
 from fleet.web import Service, prepare_routes, public
+from fleet.webhooks.views import webhooks
 
 _MEBIBYTE = 1024 * 1024
 
@@ -96,7 +98,7 @@ def _add_api(app: Service) -> None:
     protection = CSRFProtect(app)
     for blueprint in (
         cameras, people, sites, docks, tasers, lifecycle, counter, visiting, labels, stock, reservations, bulk, kits,
-        audit, proof, jobs,
+        audit, proof, jobs, statistics, webhooks,
     ):  # fmt: skip
         api.register_blueprint(blueprint, url_prefix=PREFIX)
         # The API knows no cookie, so there is nothing to forge.

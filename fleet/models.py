@@ -5,15 +5,18 @@ from fleet.auth import models as auth
 from fleet.cameras import models as cameras
 from fleet.counter import models as counter
 from fleet.custody import models as custody
+from fleet.custody import notices
 from fleet.demonstration import DemonstrationPart
 from fleet.idempotency import IdempotencyKey
 from fleet.jobs import models as jobs
 from fleet.lifecycle import models as lifecycle
 from fleet.people import models as people
 from fleet.sites import models as sites
+from fleet.statistics import models as statistics
 from fleet.stock import models as stock
 from fleet.tasers import models as tasers
 from fleet.visits import models as visits
+from fleet.webhooks import models as webhooks
 
 __all__ = [
     "DemonstrationPart",
@@ -25,9 +28,12 @@ __all__ = [
     "custody",
     "jobs",
     "lifecycle",
+    "notices",
     "people",
     "sites",
+    "statistics",
     "stock",
     "tasers",
     "visits",
+    "webhooks",
 ]

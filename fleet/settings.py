@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -50,6 +51,9 @@ class Policy:
     acknowledgement: Acknowledging = Acknowledging.ASKED
     # Whether there is a mail server to send receipts by.
     mails: bool = False
+    # How long after its due instant a loan is overdue, and when that is escalated (rule 15).
+    overdue_steps: tuple[timedelta, ...] = (timedelta(0), timedelta(hours=24), timedelta(hours=72))
+    training_notice: timedelta = timedelta(days=30)
 
 
 class Transport(StrEnum):
@@ -95,6 +99,9 @@ class Settings:
     secure_cookies: bool = False
     trusted_proxies: int = 0
     session_hours: int = 12
+    # Where webhooks may be sent although it is this machine, its neighbours on the link or a cloud's own service.
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    webhook_plain_http: bool = False
     policy: Policy = Policy()
     mail: Mail | None = None
     force_name: str = ""
@@ -121,6 +128,10 @@ class Settings:
             loss_report=reader.read("FLEET_LOSS_REPORT_S", _seconds(60, 31 * 86_400), Policy.loss_report),
             acknowledgement=reader.read("FLEET_ACKNOWLEDGEMENT", Acknowledging, Policy.acknowledgement),
             mails=mail is not None,
+            overdue_steps=reader.read("FLEET_OVERDUE_STEPS_H", _steps, Policy.overdue_steps),
+            training_notice=timedelta(
+                days=reader.read("FLEET_TRAINING_NOTICE_DAYS", _whole(1, 366), Policy.training_notice.days)
+            ),
         )
         database_url = reader.read("FLEET_DATABASE_URL", _postgresql_url, None)
         owner_url = reader.read("FLEET_OWNER_DATABASE_URL", _postgresql_url, database_url)
@@ -138,6 +149,8 @@ class Settings:
             secure_cookies=reader.read("FLEET_SECURE_COOKIES", _switch, cls.secure_cookies),
             trusted_proxies=reader.read("FLEET_TRUSTED_PROXIES", _whole(0, 5), cls.trusted_proxies),
             session_hours=reader.read("FLEET_SESSION_HOURS", _whole(1, 24), cls.session_hours),
+            webhook_networks=reader.read("FLEET_WEBHOOK_NETWORKS", _networks, ()),
+            webhook_plain_http=reader.read("FLEET_WEBHOOK_PLAIN_HTTP", _switch, cls.webhook_plain_http),
             policy=policy,
             mail=mail,
             force_name=reader.read("FLEET_FORCE_NAME", _short_name, cls.force_name),
@@ -248,6 +261,18 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 def _seconds(low: int, high: int) -> Callable[[str], timedelta]:
     whole = _whole(low, high)
     return lambda text: timedelta(seconds=whole(text))
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part) for part in text.replace(",", " ").split())
+
+
+def _steps(text: str) -> tuple[timedelta, ...]:
+    """Hours, each more than the one before."""
+    hours = [_whole(0, 8_784)(part) for part in text.replace(",", " ").split()]
+    if not hours or hours != sorted(set(hours)):
+        raise ValueError(f"must be numbers of hours, each more than the one before, not {text!r}")
+    return tuple(timedelta(hours=number) for number in hours)
 
 
 def _long_secret(text: str) -> str:

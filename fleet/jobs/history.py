@@ -61,6 +61,12 @@ def is_run(session: Session) -> bool:
     return processes(session).active is not None
 
 
+def failing(session: Session, jobs: Sequence[Job]) -> int:
+    """How many jobs failed when they last ran."""
+    last = _last_runs(session, [job.name for job in jobs])
+    return sum(run["outcome"] is Outcome.FAILED for run in last.values())
+
+
 def overview(session: Session, jobs: Sequence[Job], *, now: datetime) -> list[dict[str, Any]]:
     """Each job with its last run, and when it runs next."""
     last = _last_runs(session, [job.name for job in jobs])

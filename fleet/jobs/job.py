@@ -26,6 +26,8 @@ class Occasion:
     now: datetime
     app: Service
     run: int
+    # Whether this process is still the active one; for work that goes on after its run.
+    goes_on: Callable[[], bool] = lambda: True
 
     @property
     def actor(self) -> Actor:

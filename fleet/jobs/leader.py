@@ -78,6 +78,10 @@ class Leader:
         """Whether it is certain enough that no other process is the active one to start a job."""
         return self.is_active and time.monotonic() - self._confirmed < SURE_S
 
+    def resign(self) -> None:
+        """Begin nothing more; the lock stays until ``leave``, so that what runs can end undisturbed."""
+        self.is_active = False
+
     def leave(self) -> None:
         """Give the lock back and be gone."""
         connection, self._connection, self.is_active = self._connection, None, False

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -43,6 +44,7 @@ def run(app: Service, jobs: Iterable[Job]) -> None:
         schedule.follow()
         time.sleep(BEAT_S)
     schedule.stop()
+    leader.resign()
     schedule.wait()
     leader.leave()
 
@@ -118,7 +120,7 @@ class Schedule:
         if turn.acquire(blocking=False):
             try:
                 if self._leader.may_begin():
-                    perform(self._app, job, self._leader.process)
+                    perform(self._app, job, self._leader.process, goes_on=self._leader.may_begin)
             except Unavailable:
                 # Then there is nowhere to write it down either; the next run comes.
                 _logger.warning("The job %s could not reach the database.", job.name)
@@ -126,7 +128,13 @@ class Schedule:
                 turn.release()
 
 
-def perform(app: Service, job: Job, process: Any, clock: Callable[[], datetime] = utc_now) -> None:
+def perform(
+    app: Service,
+    job: Job,
+    process: UUID,
+    clock: Callable[[], datetime] = utc_now,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> None:
     """Run a job once, if it is due, and write down how that went.
 
     Raises:
@@ -139,7 +147,7 @@ def perform(app: Service, job: Job, process: Any, clock: Callable[[], datetime] 
             return
         number = runs.begin(session, job.name, process=process, day=day, now=now)
     began = time.monotonic()
-    failure = _failure_of(job, Occasion(job.name, now, app, number))
+    failure = _failure_of(job, Occasion(job.name, now, app, number, goes_on))
     seconds = time.monotonic() - began
     with app.database.transaction() as session:
         if failure is None:

@@ -6,12 +6,10 @@ interval, and a daily one asks for which day it is due.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.base import BaseTrigger
 
-# Days are the force's, not UTC's.
-LOCAL = ZoneInfo("Europe/London")
+from fleet.clock import LOCAL
 
 
 @dataclass(frozen=True)

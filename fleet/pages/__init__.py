@@ -31,17 +31,19 @@ from fleet.pages import (
     retirements,
     sign_in,
     sites,
+    statistics,
     stocktakes,
     stores,
     tasers,
     terms,
     visits,
+    webhooks,
 )
 from fleet.web import Service
 
 _MODULES = (
     front, counter, counter_line, counter_shell, counter_exceptions, acknowledging, commands, labels, stores, cameras,
-    people, sites, tasers, visits, terms, audit, jobs, accounts, sign_in, me, problem_kinds,
+    people, sites, tasers, visits, terms, audit, jobs, webhooks, statistics, accounts, sign_in, me, problem_kinds,
     losses, repairs, holds, retirements, departures, exceptions, stocktakes,
     reservations, bulk, kits,
 )  # fmt: skip

@@ -16,6 +16,8 @@ from fleet.auth.permissions import Permission, is_permitted
 from fleet.clock import LOCAL, utc_now
 from fleet.custody import holdings
 from fleet.custody.holdings import Attention
+from fleet.jobs import history
+from fleet.jobs.table import JOBS
 from fleet.lifecycle import cases
 from fleet.pages import words
 from fleet.pages.me import own_kit
@@ -24,6 +26,7 @@ from fleet.sites import service as sites
 from fleet.sites.stages import Stage
 from fleet.tasers import service as tasers
 from fleet.web import allow, caller
+from fleet.webhooks import service as subscriptions
 
 pages = Blueprint("front_pages", __name__)
 
@@ -104,6 +107,24 @@ def _it(session: Session) -> list[Group]:
     return [_cameras(session, "Faults", Attention.FAULT), Group("Levels and firmware that are behind", behind)]
 
 
+def _service(session: Session) -> list[Group]:
+    unattended = 0 if history.is_run(session) else 1
+    return [
+        Group(
+            "The service itself",
+            [
+                Matter(
+                    "Nobody runs the jobs", unattended, "/jobs", True, "Nothing is sealed, sent or noted meanwhile."
+                ),
+                Matter("Jobs that failed when they last ran", history.failing(session, JOBS), "/jobs", True),
+                Matter(
+                    "Webhooks that were paused since they fail", subscriptions.paused_by_itself(session), "/webhooks"
+                ),
+            ],
+        )
+    ]
+
+
 def _at(name: str, counted: dict[str, int], told: dict[str, str]) -> list[Matter]:
     cameras = url_for("cameras_pages.cameras_list")
     return [
@@ -173,11 +194,14 @@ def _armourer(session: Session) -> list[Group]:
 _BY_ROLE: dict[Role, tuple[Callable[[Session], list[Group]], ...]] = {
     Role.STORE: (_store,),
     Role.ARMOURER: (_armourer,),
-    Role.IT: (_it,),
+    Role.IT: (_service, _it),
     Role.ESTATES: (_estates,),
     Role.SUPERVISOR: (_supervisor,),
-    Role.AUDITOR: (_auditor,),
-    Role.ADMIN: (_store, _supervisor, _it, _estates, _armourer),
+    Role.AUDITOR: (
+        _service,
+        _auditor,
+    ),
+    Role.ADMIN: (_service, _store, _supervisor, _it, _estates, _armourer),
 }
 
 

@@ -33,6 +33,7 @@ SECTIONS = (
     Section("My kit", "/me", Permission.OWN_KIT_VIEW),
     Section("Log", "/audit", Permission.AUDIT_VIEW),
     Section("Jobs", "/jobs", Permission.JOB_VIEW),
+    Section("Webhooks", "/webhooks", Permission.WEBHOOK_MANAGE),
     Section("Accounts", "/accounts", Permission.ACCOUNT_MANAGE),
     Section("Tokens", "/tokens", Permission.TOKEN_MANAGE),
 )
@@ -53,6 +54,7 @@ _PAGES: dict[str, tuple[str, str]] = {
     Subject.STOCKTAKE: ("stocktakes_pages.stocktake", "number"),
     Subject.ACCOUNT: ("accounts_pages.account", "name"),
     Subject.COUNTER_ACT: ("counter_exceptions.exception", "number"),
+    "subscription": ("webhooks_pages.webhook", "number"),
     "loss": ("losses_pages.loss", "number"),
     "retirement": ("retirements_pages.disposal", "serial"),
 }

@@ -37,6 +37,7 @@ WORK: tuple[Work, ...] = (
     Work("Many cameras at once", "/bulk/new", "Return, move, issue or change many cameras, after a preview."),
     Work("Stocktakes", "/stocktakes", "Scan everything in a room; settle what is missing; close it into the log."),
     Work("Command barcodes", "/counter/commands", "Print the counter’s commands to scan them.", Permission.COUNTER_USE),
+    Work("Statistics", "/statistics", "Issues, returns, stock and refusals of every day that is over."),
     Work("Missing, lost and stolen", "/losses", "Cameras that are gone, and the breach assessment of each."),
     Work("Repairs", "/repairs", "What is at a supplier, in warranty or not, and what is overdue there."),
     Work("Held as evidence", "/holds", "Cameras that an authority wants kept as they are."),

@@ -1,0 +1,1 @@
+"""The force's figures, day by day, kept as they were."""
