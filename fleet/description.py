@@ -79,9 +79,9 @@ def _operation(verb: str, route: Described, *, is_one: bool) -> Described:
 
 def _answer(answer: Described) -> Described:
     """Every answer that is one thing of the register carries its tag; pages, histories and allocations do not."""
-    if "application/json" not in answer.get("content", {}):
+    if "application/json" not in answer["content"]:
         return answer
-    shown = answer["content"]["application/json"]["schema"].get("$ref", "").rpartition("/")[2]
+    shown = answer["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     return answer | ({"headers": _ETAG} if shown in _TAGGED else {})
 
 

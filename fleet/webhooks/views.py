@@ -98,6 +98,10 @@ class MadeWebhook(OneWebhook):
     )
 
 
+class NumberSchema(Schema):
+    id = ma.fields.Integer()
+
+
 class SecretSchema(Schema):
     secret = ma.fields.String()
 
@@ -179,10 +183,11 @@ def revise(body: dict[str, Any], number: int) -> Response:
 
 @webhooks.route("/webhooks/<int:number>", methods=["DELETE"])
 @allow(Permission.WEBHOOK_MANAGE)
-@webhooks.response(204)
-def delete(number: int) -> None:
+@webhooks.response(200, NumberSchema)
+def delete(number: int) -> dict[str, int]:
     """End a subscription; its deliveries are forgotten."""
     service.delete(*caller(), number, now=utc_now())
+    return {"id": number}
 
 
 @webhooks.route("/webhooks/<int:number>/pause", methods=["POST"])
@@ -215,7 +220,7 @@ def make_secret(number: int) -> dict[str, str]:
 
 @webhooks.route("/webhooks/<int:number>/test", methods=["POST"])
 @allow(Permission.WEBHOOK_MANAGE)
-@webhooks.response(202, ma.Schema.from_dict({"id": ma.fields.Integer()}, name="QueuedTest"))
+@webhooks.response(202, NumberSchema)
 def test(number: int) -> dict[str, int]:
     """Send a message that is about nothing."""
     return {"id": service.send_test(*caller(), number, now=utc_now())}
@@ -244,7 +249,8 @@ def deliveries(query: dict[str, Any], number: int) -> dict[str, Any]:
 
 @webhooks.route("/webhooks/<int:number>/deliveries/<int:delivery>/replay", methods=["POST"])
 @allow(Permission.WEBHOOK_MANAGE)
-@webhooks.response(202)
-def replay_one(number: int, delivery: int) -> None:
+@webhooks.response(202, NumberSchema)
+def replay_one(number: int, delivery: int) -> dict[str, int]:
     """Send one delivery again."""
     service.replay_one(*caller(), number, delivery, now=utc_now())
+    return {"id": delivery}

@@ -68,6 +68,9 @@ def test_a_count_is_the_number_of_the_list_it_leads_to(force: Service, role: Rol
     assert matters or role is Role.AUDITOR
     for href, number in matters:
         listed = person.reads(href.replace("&amp;", "&"))
+        if href == "/jobs":
+            assert "Nobody runs the jobs." in listed
+            continue
         assert re.search(rf"\b{number} (cameras?|sites?|docks?|Tasers?|entr)", listed), href
 
 
