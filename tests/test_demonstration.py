@@ -26,7 +26,10 @@ from fleet.settings import Policy
 from fleet.sites.models import Dock
 from fleet.stock.models import KitPart, Stocktake
 from fleet.stock.states import PartState, StocktakeState
+from fleet.visits import terms
+from fleet.visits.models import Acknowledgement, Method, Terms, Visit
 from fleet.web import Service
+from tests.conftest import TESTER
 from tests.factories import Factory
 
 NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)

@@ -18,6 +18,7 @@ from fleet.demonstration.cases import load_cases
 from fleet.demonstration.force import Row, cameras, docks, people, response_collar, sites, tasers
 from fleet.demonstration.pool import ACTOR, load_pool
 from fleet.demonstration.stock import load_stock
+from fleet.demonstration.visits import load_visits
 
 
 class DemonstrationPart(Base):
@@ -77,6 +78,7 @@ _PARTS: dict[str, Callable[[Session, str, datetime], None]] = {
     "pool-1": load_pool,
     "stock-1": load_stock,
     "cases-1": load_cases,
+    "visits-1": load_visits,
 }
 
 
