@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.settings import Policy, PoolReadiness, Settings, SettingsError, kept_secret
+from fleet.settings import Acknowledging, Mail, Policy, PoolReadiness, Settings, SettingsError, Transport, kept_secret
 from tlog.note import Signer
 
 SECRET = "s" * 32
@@ -22,6 +22,9 @@ BAD = {
     "FLEET_TRAINING_NOTICE_DAYS": ["0", "367"],
     "FLEET_WEBHOOK_NETWORKS": ["somewhere", "10.0.0.0/33"],
     "FLEET_WEBHOOK_PLAIN_HTTP": ["yes"],
+    "FLEET_ACKNOWLEDGEMENT": ["on", "Required"],
+    "FLEET_FORCE_NAME": ["x" * 61, "a\nb"],
+    "FLEET_SMTP_TIMEOUT_S": ["0", "301"],
     "FLEET_DATABASE_URL": ["mysql://x", "localhost", "postgresql:/x"],
     "FLEET_OWNER_DATABASE_URL": ["sqlite://"],
     "FLEET_SEALER_DATABASE_URL": ["sqlite://"],
@@ -97,6 +100,11 @@ def test_every_good_setting_is_read(tmp_path: Path) -> None:
             "FLEET_POOL_LOAN_S": "3600",
             "FLEET_UNDO_WINDOW_S": "120",
             "FLEET_COUNTER_IDLE_S": "60",
+            "FLEET_ACKNOWLEDGEMENT": "required",
+            "FLEET_FORCE_NAME": "Made-up Police",
+            "FLEET_SMTP_URL": "smtp://fleet:p%40ss@mail.force.example",
+            "FLEET_MAIL_FROM": "fleet@force.example",
+            "FLEET_SMTP_TIMEOUT_S": "5",
         }
     )
 
@@ -121,8 +129,15 @@ def test_every_good_setting_is_read(tmp_path: Path) -> None:
             pool_loan=timedelta(hours=1),
             undo_window=timedelta(minutes=2),
             counter_idle=timedelta(minutes=1),
+            acknowledgement=Acknowledging.REQUIRED,
+            mails=True,
         ),
+        mail=Mail(
+            "mail.force.example", 587, Transport.STARTTLS, "fleet@force.example", "fleet", "p@ss", timedelta(seconds=5)
+        ),
+        force_name="Made-up Police",
     )
+    assert "p@ss" not in repr(settings)
 
 
 def test_one_database_role_may_do_both() -> None:
@@ -166,3 +181,29 @@ def test_a_kept_secret_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) 
     assert len(first) >= 32
     assert path.stat().st_mode & 0o077 == 0
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example", "http://mail.example", "smtp://", "smtp://mail.example/box", "smtp://mail.example?tls=no",
+        "smtp://fleet@mail.example", "smtp+plain://fleet:hunter2@mail.example", "smtp://fleet:hunter2@mail.example:x",
+        "smtp://fleet:hunter2@mail.example:99999",
+    ],
+)  # fmt: skip
+def test_a_mail_server_that_cannot_be_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="FLEET_SMTP_URL") as wrong:
+        Settings.from_env({"FLEET_SMTP_URL": url, "FLEET_MAIL_FROM": "fleet@force.example"})
+
+    assert "hunter2" not in str(wrong.value)
+
+
+@pytest.mark.parametrize("sender", ["fleet", "@force.example", "a b@force.example", "Fleet <f@force.example>", "a@b@c"])
+def test_a_sender_that_is_no_plain_address_is_named(sender: str) -> None:
+    with pytest.raises(SettingsError, match="FLEET_MAIL_FROM"):
+        Settings.from_env({"FLEET_SMTP_URL": "smtps://mail.example", "FLEET_MAIL_FROM": sender})
+
+
+def test_a_mail_server_needs_a_sender() -> None:
+    with pytest.raises(SettingsError, match="FLEET_MAIL_FROM: is needed"):
+        Settings.from_env({"FLEET_SMTP_URL": "smtps://mail.example"})

@@ -27,7 +27,7 @@ from fleet.settings import Mail, Transport
 from fleet.visits import book, receipts
 from fleet.visits.models import MailState, ReceiptMail, Visit
 
-# A minute, two, four … two hours; the twelfth failure is the last, a day and a quarter after the first.
+# A minute, two, four … four hours; the twelfth failure is the last, sixteen hours after the first.
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=4)
 _MOST_TRIES = 12
 _LONGEST_PROBLEM = 300

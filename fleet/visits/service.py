@@ -68,11 +68,21 @@ class _Standing:
     person_id: int
 
 
-_ADD = Prepared(
+# The first issue of a visit is its beginning: both in one statement, since the counter's queue waits for it.
+_BEGUN = (
     insert(Visit)
     .values({name: sa.bindparam(name) for name in ("key", "person_id", "clerk", "begun_at")})
     .on_conflict_do_nothing(index_elements=["key"])
     .returning(Visit.id)
+    .cte("begun")
+)
+_BEGIN = Prepared(
+    sa.insert(VisitAllocation)
+    .from_select(
+        ["allocation_id", "visit_id"],
+        sa.select(sa.bindparam("allocation_id", type_=sa.BigInteger), _BEGUN.c.id),
+    )
+    .returning(VisitAllocation.visit_id)
 )
 _STANDING = (
     sa.select(Visit.id, Visit.person_id, Visit.acknowledged_at, Person.collar)
@@ -91,14 +101,17 @@ def join(session: Session, actor: Actor, key: str, *, person_id: int, allocation
         AcknowledgedAlready: the visit is complete.
         Conflict: the key is another officer's visit.
     """
-    made = _ADD.one(session, key=key, person_id=person_id, clerk=actor.name, begun_at=now)
-    if made is None:
-        visit = _standing(_LOCK, session, key)
-        if visit.person_id != person_id:
-            raise Conflict(f"This visit is that of {visit.collar}. Scan the officer again.")
-        if visit.acknowledged_at is not None:
-            raise AcknowledgedAlready("This visit was acknowledged already. Scan the officer again.", rule=9)
-    _TIE.run(session, allocation_id=allocation_id, visit_id=made["id"] if made else visit.id)
+    begun = _BEGIN.one(
+        session, key=key, person_id=person_id, clerk=actor.name, begun_at=now, allocation_id=allocation_id
+    )
+    if begun is not None:
+        return
+    visit = _standing(_LOCK, session, key)
+    if visit.person_id != person_id:
+        raise Conflict(f"This visit is that of {visit.collar}. Scan the officer again.")
+    if visit.acknowledged_at is not None:
+        raise AcknowledgedAlready("This visit was acknowledged already. Scan the officer again.", rule=9)
+    _TIE.run(session, allocation_id=allocation_id, visit_id=visit.id)
 
 
 def _standing(statement: Prepared, session: Session, key: str) -> _Standing:
