@@ -225,13 +225,9 @@ def _smtp_url(text: str) -> Mail:
 
 
 def _address(text: str) -> str:
-    local, at, host = text.partition("@")
-    if (
-        not (local and at and host)
-        or not text.isascii()
-        or not text.isprintable()
-        or set(text) & set(' ,;:<>"()@') - {"@"}
-    ):
+    local, _, host = text.partition("@")
+    is_plain = text.isascii() and text.isprintable() and not set(text) & set(' ,;:<>"()')
+    if not (local and host and is_plain) or "@" in host:
         raise ValueError("must be one plain address, such as fleet@force.example")
     return text
 
