@@ -293,3 +293,25 @@ def test_every_story_of_a_case_is_told(empty: Service) -> None:
     assert Counter((one["rule"], one["state"]) for one in excepted) == {
         (5, "open"): 28, (5, "excepted"): 2, (6, "excepted"): 1
     }  # fmt: skip
+
+
+def test_the_last_loans_are_visits_signed_for_attested_or_open(empty: Service) -> None:
+    load(empty)
+
+    methods = sa.select(Acknowledgement.method, sa.func.count()).group_by(Acknowledgement.method)
+    assert dict(ask(empty, methods)) == {Method.SIGNATURE: 4, Method.ATTESTATION: 3}
+    assert ask(empty, sa.select(sa.func.count()).where(Visit.acknowledged_at.is_(None))) == [(1,)]
+    shown = sa.select(Acknowledgement.terms_version).distinct()
+    assert ask(empty, shown) == [(1,)]
+
+
+def test_terms_that_a_force_has_published_already_stay_its_own(empty: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as older:
+        only(older, "register-1", "sign-ins-1", "pool-1")
+        load(empty)
+    with empty.database.transaction() as session:
+        terms.publish(session, TESTER, {"text": "Ours.", "after": 0}, now=NOW)
+
+    load(empty)
+
+    assert ask(empty, sa.select(Terms.text)) == [("Ours.",)]
