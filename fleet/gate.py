@@ -18,8 +18,19 @@ from fleet.web import PUBLIC, service
 
 COOKIE_TOKEN = "token"  # noqa: S105 - where in the cookie it lies
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-# A locked counter shows itself, so that a badge can unlock it, and nothing else.
-_WHILE_LOCKED = frozenset({PUBLIC, str(Permission.COUNTER_USE)})
+# A locked counter shows itself, so that a badge can unlock it, and nothing else: these say by themselves what they do
+# then. A permission would not do: the counter's has pages of its own, with officers' names and acts.
+_WHILE_LOCKED = frozenset(
+    {
+        "counter_pages.counter",
+        "counter_pages.scan",
+        "counter_pages.lock",
+        "counter_line.session_now",
+        "counter_line.blocked",
+        "counter_line.act",
+        "acknowledging_pages.at_counter",
+    }
+)
 # Often enough for an idle counter, seldom enough not to write at every click.
 _NOTED_EVERY = timedelta(seconds=30)
 # What the counter's page does by itself, whoever has left it alone.
@@ -57,7 +68,7 @@ class FleetGate:
         g.signed_in = signed_in = None if request.endpoint == "static" else self._browser(session, now)
         if signed_in is None:
             return NOBODY
-        if signed_in.is_locked and access not in _WHILE_LOCKED:
+        if signed_in.is_locked and access != PUBLIC and request.endpoint not in _WHILE_LOCKED:
             raise CounterLocked("This browser is a locked counter. Scan a badge at the counter, or sign in again.")
         if not signed_in.is_locked and signed_in.acted_at is not None:
             self._note(session, signed_in.session_id, signed_in.acted_at, now)

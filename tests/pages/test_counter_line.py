@@ -110,6 +110,24 @@ def test_a_locked_counter_is_told_so_and_neither_gets_the_list_nor_brings_acts(c
     )
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/counter/exceptions"),
+        ("GET", "/counter/exceptions/1"),
+        ("GET", "/counter/exceptions.csv"),
+        ("POST", f"/visits/{'a' * 32}/acknowledgement"),
+    ],
+)
+def test_a_locked_counter_shows_no_other_page_and_acknowledges_nothing(clerk: Person, method: str, path: str) -> None:
+    clerk.client.post("/counter/lock")
+
+    given = {"method": "attestation", "reason": "seen"} if method == "POST" else None
+    answer = clerk.client.open(path, method=method, json=given, headers={"Accept": "application/json"})
+
+    assert answer.status_code == 423
+
+
 def test_the_block_list_is_sent_once_while_it_is_the_same(clerk: Person) -> None:
     first = clerk.get("/counter/block-list")
     again = clerk.get("/counter/block-list", If_None_Match=first.headers["ETag"])
