@@ -73,9 +73,13 @@ def counted_at(made_at: datetime, clerk: Clerk | None, *, now: datetime) -> date
     """When an act counts as made: never after it arrived, and never before the service knew its clerk to be there.
 
     Raises:
-        Forbidden: it was made longer after that than a counter may be away.
+        Forbidden: it was made longer after that, or longer before it arrived, than a counter may be away. The page says
+            when it was made, so without this whoever has an old token could write history as far back as they like.
     """
     at = min(made_at, now)
+    if now - at > LONGEST_AWAY:
+        what = f"It was made more than {LONGEST_AWAY.days} days before it arrived."
+        raise Forbidden(what, found={"made_at": made_at.isoformat()}, mend="supervisor")
     if clerk is None:
         return at
     if at - clerk.since > LONGEST_AWAY:

@@ -187,6 +187,21 @@ def test_an_act_whose_clerk_cannot_have_made_it_is_listed_and_not_done(
     assert len(counters.exceptions(number)) == 1
 
 
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_an_act_from_longer_ago_than_a_counter_may_be_away_is_listed_and_not_done(
+    counters: Counters, make: Factory, is_signed: bool
+) -> None:
+    serial, number = make.camera(), act_id()
+    long_ago = counters.now - LONGEST_AWAY - timedelta(hours=1)
+    clerk = counters.clerk_of(counters.clerk, long_ago) if is_signed else None
+
+    kept = counters.bring("issue", meant(serial, make.officer()), long_ago, id=number, clerk=clerk, is_signed=is_signed)
+
+    assert kept.outcome is Outcome.REFUSED
+    assert counters.holder(serial) is None
+    assert len(counters.exceptions(number)) == 1
+
+
 def test_a_clerks_token_is_no_other_service_s_and_cannot_be_edited(counters: Counters) -> None:
     clerk = counters.clerk_of(counters.clerk, counters.now.replace(microsecond=0))
     token = ClerkTokens("one secret").write(clerk)
