@@ -50,6 +50,7 @@ class Where:
         try:
             address = ip_address(parts.hostname)
         except ValueError:
+            _require_name(parts.hostname)
             return
         self.require_address(address)
 
@@ -77,6 +78,14 @@ class Where:
         for address in addresses:
             self.require_address(ip_address(address))
         return addresses
+
+
+def _require_name(host: str) -> None:
+    """Refuse what no resolver takes: a label that is empty, or longer than 63 characters (RFC 1035, 2.3.4)."""
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise NotAllowed("names no host that there can be") from error
 
 
 def _is_special(address: IPv4Address | IPv6Address) -> bool:

@@ -232,7 +232,13 @@ def _rest(failures: int, outcome: Outcome, now: datetime) -> datetime | None:
 
 def forget_old(session: Session, *, now: datetime, at_once: int) -> int:
     """Remove deliveries older than thirty days of which nothing is to come, and answer how many."""
-    first = sa.select(WebhookDelivery.id).order_by(WebhookDelivery.id).limit(at_once)
-    old = WebhookDelivery.created_at < now - _KEPT_FOR, WebhookDelivery.state != DeliveryState.PENDING
-    gone = sa.delete(WebhookDelivery).where(WebhookDelivery.id.in_(first), *old).returning(WebhookDelivery.id)
+    # Of each state by itself: those that wait for a paused subscription must not stand before all others for ever.
+    return sum(_forget(session, state, now, at_once) for state in (DeliveryState.DELIVERED, DeliveryState.FAILED))
+
+
+def _forget(session: Session, state: DeliveryState, now: datetime, at_once: int) -> int:
+    ended = WebhookDelivery.state == state
+    first = sa.select(WebhookDelivery.id).where(ended).order_by(WebhookDelivery.id).limit(at_once)
+    old = WebhookDelivery.id.in_(first), WebhookDelivery.created_at < now - _KEPT_FOR, ended
+    gone = sa.delete(WebhookDelivery).where(*old).returning(WebhookDelivery.id)
     return len(session.execute(gone, execution_options={"synchronize_session": False}).all())

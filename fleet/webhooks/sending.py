@@ -131,8 +131,8 @@ def send(message: Message, where: Where, *, now: datetime, limit_s: float = LIMI
         return Outcome(None, f"No secure connection: {error.reason or 'refused'}.")
     except (httpcore.ProtocolError, httpcore.NetworkError) as error:
         return Outcome(None, f"No answer: {str(error)[:200] or type(error).__name__}.")
-    except OSError as error:
-        return Outcome(None, f"Not reached: {error.strerror or type(error).__name__}.")
+    except (OSError, UnicodeError) as error:  # the latter: no host can have this name
+        return Outcome(None, f"Not reached: {getattr(error, 'strerror', None) or type(error).__name__}.")
 
 
 def _posted(message: Message, backend: _Pinned, deadline: float, now: datetime) -> Outcome:
@@ -177,6 +177,6 @@ def _seconds(text: str, now: datetime) -> float | None:
         return float(min(int(text), _LONGEST_RETRY_AFTER_S))
     try:
         asked = (parsedate_to_datetime(text) - now).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return min(max(asked, 0.0), _LONGEST_RETRY_AFTER_S)

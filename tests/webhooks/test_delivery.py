@@ -323,6 +323,26 @@ def test_a_time_is_sent_again_on_request_also_what_was_before_the_subscription(p
     assert len(set(receiver.ids())) == 3
 
 
+def test_what_waits_for_a_paused_subscription_keeps_nothing_else_from_being_forgotten(
+    post: Post, receiver: Receiver
+) -> None:
+    waits, _ = post.subscribe(receiver.url)
+    post.write(2)
+    post.queue()
+    with post.database.transaction() as session:
+        service.pause(session, ADMIN, waits, now=post.now)
+    post.subscribe(receiver.url, name="another")
+    post.write(2)
+    post.queue()
+    post.deliver()
+
+    with post.database.transaction() as session:
+        gone = delivery.forget_old(session, now=post.now + timedelta(days=40), at_once=2)
+
+    assert gone == 2
+    assert [one.state for one in post.deliveries()] == [DeliveryState.PENDING] * 2
+
+
 def test_a_test_is_about_nothing(post: Post, receiver: Receiver) -> None:
     number, secret = post.subscribe(receiver.url)
     with post.database.transaction() as session:

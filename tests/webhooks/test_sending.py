@@ -83,6 +83,7 @@ def test_nobody_listening_is_a_failure() -> None:
         ("Wed, 03 Jun 2026 12:05:00 GMT", 300),
         ("soon", None),
         ("-5", None),
+        ("Wed, 03 Jun 2026 12:05:00 +9999999999999999999999", None),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_a_date_and_bounded(said: str, seconds: float | None) -> None:
@@ -90,6 +91,15 @@ def test_retry_after_is_read_as_seconds_or_a_date_and_bounded(said: str, seconds
         receiver.answers, receiver.more = [503], {"Retry-After": said}
 
         assert sent(receiver.url).retry_after_s == seconds
+
+
+@pytest.mark.parametrize("host", ["a..example", "x" * 64 + ".example", ".example"])
+def test_a_name_that_no_host_can_have_is_refused_and_never_raises(host: str) -> None:
+    with pytest.raises(NotAllowed):
+        HERE.require_url(f"https://{host}/")
+    assert sent(f"https://{host}/").status is None
+    with pytest.raises(UnicodeError):
+        HERE.resolve(host, 443)
 
 
 REFUSED = [
