@@ -231,6 +231,22 @@ def test_a_rewritten_history_is_found_whatever_is_pushed_after_it(
     assert auditor.verify()[0] == WRONG
 
 
+def test_places_behind_the_last_checkpoint_kept_outside_are_not_called_sound(
+    log: Log, auditor: Auditor, numbers: list[int], tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    first = min(log.outside.glob("*.note"))
+    size = int(first.name.split("-")[0])
+    (kept / first.name).write_bytes(first.read_bytes())
+
+    whole, behind = auditor.verify(kept=kept), auditor.verify(f"?from={size}", kept=kept)
+
+    assert (whole[0], behind[0]) == (INCONCLUSIVE, INCONCLUSIVE)
+    assert f"Sound up to place {size - 1}:" in whole[1]
+    assert "Sound" not in behind[1]
+
+
 def test_without_anything_kept_outside_a_rewritten_history_proves_nothing(
     log: Log, auditor: Auditor, numbers: list[int], tmp_path: Path
 ) -> None:
