@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -24,8 +25,9 @@ def bare(postgres: Databases) -> Iterator[str]:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     yield owner.set(database=name).render_as_string(False)
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    # An autovacuum worker may still be at it, whom the owner may not end; what stays goes with the whole server.
+    with psycopg.connect(server, autocommit=True) as connection, suppress(psycopg.errors.ObjectInUse):
+        connection.execute(f"DROP DATABASE {name}".encode())
 
 
 def structure(url: str) -> set[tuple[str, ...]]:

@@ -14,6 +14,7 @@ from fleet.actors import Actor, Role
 from fleet.audit import Event
 from fleet.audit.models import AuditEntry
 from fleet.auth.permissions import Permission, is_permitted, require
+from fleet.cameras import service as register
 from fleet.cameras.models import Camera
 from fleet.cameras.states import NEXT_CUSTODY, Custody, Use
 from fleet.custody import service, undo
@@ -200,7 +201,7 @@ class CustodyMachine(RuleBasedStateMachine):
         self.now += timedelta(seconds=1)
         with self.app.database.transaction() as session:
             actor, serial = Actor("token:dock", Role.DOCK), self.serials[camera]
-            before = service.CAMERAS.get(session, serial).custody
+            before = register.CAMERAS.get(session, serial).custody
             after = service.take_report(session, actor, serial, said, policy=POLICY, now=self.now).custody
         self.model.entries[camera] += before is not after
 
