@@ -11,9 +11,15 @@ from fleet.labels.layouts import NARROWEST_MM, ROLL, SHEETS, WIDEST_MM, Layout, 
 from fleet.labels.service import MOST, Wanted, What
 from fleet.people.schemas import PersonQuery
 from fleet.sites.schemas import DockQuery
+from fleet.stock.kit_schemas import KitQuery
 
 # What a list's own page takes as its filters.
-QUERIES: dict[What, type[ListQuery]] = {What.CAMERAS: CameraQuery, What.OFFICERS: PersonQuery, What.DOCKS: DockQuery}
+QUERIES: dict[What, type[ListQuery]] = {
+    What.CAMERAS: CameraQuery,
+    What.OFFICERS: PersonQuery,
+    What.DOCKS: DockQuery,
+    What.KITS: KitQuery,
+}
 _PAGED = {"limit", "cursor"}
 _SIZE_MM = ma.validate.Range(NARROWEST_MM, WIDEST_MM, error="A roll’s label measures {min} to {max} mm.")
 _LARGEST_SHEET = max(layout.per_page for layout in SHEETS.values())

@@ -1,4 +1,4 @@
-"""What is printed: the labels of cameras, officers and docks that a list's filters find, or that somebody named."""
+"""What is printed: the labels of what a list's filters find, or that somebody named."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +25,8 @@ from fleet.people import service as people
 from fleet.people.models import Person
 from fleet.sites import service as sites
 from fleet.sites.models import Dock
+from fleet.stock import kits
+from fleet.stock.models import Kit
 
 MOST = 5_000
 
@@ -35,6 +37,7 @@ class What(StrEnum):
     CAMERAS = "cameras"
     OFFICERS = "officers"
     DOCKS = "docks"
+    KITS = "kits"
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,13 @@ _SOURCES = {
         (Dock.serial, sa.null()),
         "serial",
         "site",
+    ),
+    What.KITS: _Source(
+        Permission.CAMERA_VIEW,
+        lambda session, filters, paging, _now: kits.find(session, filters, paging),
+        (Kit.code, Kit.name),
+        "code",
+        "name",
     ),
 }
 

@@ -23,6 +23,7 @@ LIST = Listing(
     path="/counter/exceptions", title="Exceptions of the counter", one="exception", many="exceptions",
     view=Permission.COUNTER_USE, query=ExceptionQuery, find=exceptions.find, count=exceptions.count,
     sorts=["number"], descending=True, search="Camera or officer",
+    empty="Whatever counters did without a line, the service has accepted.",
     columns=[
         Column("number", "Exception", to="counter-act"), Column("made_at", "Made", show="when"),
         Column("kind", "What", show="word"), Column("camera", to="camera"), Column("officer", to="person"),

@@ -11,7 +11,7 @@ from fleet.lifecycle import cases, departures, schemas
 from fleet.pages import words
 from fleet.pages.acts import Act, Rows
 from fleet.pages.cases import read_from
-from fleet.pages.listing import Column, Listing
+from fleet.pages.listing import ON_AN_OFFICER, Column, Listing
 from fleet.people import service as people
 from fleet.web import caller
 
@@ -20,6 +20,7 @@ pages = Blueprint("departures_pages", __name__)
 Listing(
     path="/departures", title="Leavers and movers", one="leaver or mover", many="leavers and movers",
     view=Permission.PERSON_VIEW, query=schemas.DepartureQuery, **read_from(cases.DEPARTURES), search="Collar number",
+    begin=ON_AN_OFFICER,
     columns=[
         Column("collar", to="person"), Column("name"), Column("kind", show="word"),
         Column("last_day", "Last day", show="day"), Column("to_team"), Column("to_site", to="site"),

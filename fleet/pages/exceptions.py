@@ -11,7 +11,7 @@ from fleet.lifecycle import cases, exceptions, schemas
 from fleet.pages.acts import Act
 from fleet.pages.cases import read_from
 from fleet.pages.departures import about_officer, person_page
-from fleet.pages.listing import Column, Listing
+from fleet.pages.listing import ON_AN_OFFICER, Column, Listing
 from fleet.web import allow, caller
 
 pages = Blueprint("exceptions_pages", __name__)
@@ -19,6 +19,7 @@ pages = Blueprint("exceptions_pages", __name__)
 Listing(
     path="/exceptions", title="Exceptions to rules 5 and 6", one="officer", many="officers",
     view=Permission.PERSON_VIEW, query=schemas.ExceptionQuery, **read_from(cases.EXCEPTIONS), search="Collar number",
+    begin=ON_AN_OFFICER,
     columns=[
         Column("collar", to="person"), Column("name"), Column("team"), Column("rule"),
         Column("state", show="exception"), Column("reason"), Column("until", show="day"), Column("by", show="who"),

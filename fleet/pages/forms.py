@@ -67,19 +67,25 @@ def fields_of(
     hints: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
     prefix: str = "",
+    blank: str = "Not known",
 ) -> list[Field]:
-    """A schema's fields as a form shows them; their names begin with ``prefix``."""
+    """A schema's fields as a form shows them; their names begin with ``prefix``.
+
+    ``blank`` is what a choice that need not be made says for none.
+    """
     # Bodies name the identifier last, since it is what is added to a change; people begin with it.
     found = sorted(schema().fields.items(), key=lambda item: not item[1].required)
     texts = labels or {}
     return [
-        _field(name, field, (hints or {}).get(name), prefix, texts.get(name) or words.label(name))
+        _field(name, field, (hints or {}).get(name), prefix, texts.get(name) or words.label(name), blank)
         for name, field in found
         if name not in without
     ]
 
 
-def _field(name: str, schema_field: ma.fields.Field[Any], hint: str | None, prefix: str, text: str) -> Field:
+def _field(
+    name: str, schema_field: ma.fields.Field[Any], hint: str | None, prefix: str, text: str, blank: str
+) -> Field:
     kind = next((kind for kind_of, kind in _KINDS if isinstance(schema_field, kind_of)), "text")
     options = options_of(schema_field)
     if not schema_field.required and not isinstance(schema_field, Flag):
@@ -88,7 +94,7 @@ def _field(name: str, schema_field: ma.fields.Field[Any], hint: str | None, pref
         kind = "area"
     if isinstance(schema_field, ma.fields.List):
         kind = "area"
-    empty = None if isinstance(schema_field, Flag) else "Choose one" if schema_field.required else "Not known"
+    empty = None if isinstance(schema_field, Flag) else "Choose one" if schema_field.required else blank
     return Field(f"{prefix}{name}", text, "choice" if options else kind, options, empty, hint)
 
 

@@ -14,6 +14,7 @@ from fleet.audit import Event
 from fleet.audit import service as log
 from fleet.auth.permissions import Permission, is_permitted
 from fleet.clock import LOCAL, utc_now
+from fleet.counter import exceptions as counter_exceptions
 from fleet.custody import holdings
 from fleet.custody.holdings import Attention
 from fleet.jobs import history
@@ -92,7 +93,14 @@ def _case(name: str, number: int) -> Matter:
 
 def _store(session: Session) -> list[Group]:
     order = Attention.OVERDUE, Attention.DUE_SOON, Attention.UNCHECKED, Attention.QUARANTINED
-    return [_cameras(session, "At the store", *order), _cases(session, "Repairs and leavers", "repairs", "departures")]
+    heading = "At the store"
+    refused = Group(heading, [_refused(session)])
+    return [refused, _cameras(session, heading, *order), _cases(session, heading, "repairs", "departures")]
+
+
+def _refused(session: Session) -> Matter:
+    text, hint = "Exceptions of the counter", "Done without a line, then refused: settle each."
+    return Matter(text, counter_exceptions.count_open(session), "/counter/exceptions?state=open", True, hint)
 
 
 def _it(session: Session) -> list[Group]:
@@ -104,7 +112,8 @@ def _it(session: Session) -> list[Group]:
         *_at("bluetooth", found["bluetooth"], {"legacy": "Cameras with legacy Bluetooth"}),
         *_at("firmware", found["firmware"], _old_firmware(found["firmware"])),
     ]
-    return [_cameras(session, "Faults", Attention.FAULT), Group("Levels and firmware that are behind", behind)]
+    heading = "Cameras that need work"
+    return [_cameras(session, heading, Attention.FAULT), Group(heading, behind)]
 
 
 def _service(session: Session) -> list[Group]:
@@ -152,7 +161,7 @@ def _estates(session: Session) -> list[Group]:
     waiting = [_at_stage(stage, counted[stage]) for stage in Stage if stage in counted and stage is not Stage.LIVE]
     unplaced = sites.count_docks(session, {"placed": False})
     docks = Matter("Docks without a site", unplaced, url_for("sites_pages.docks_list", placed="false"))
-    return [Group("Sites on their way", waiting), Group("Docks", [docks])]
+    return [Group("Sites and docks on their way", [*waiting, docks])]
 
 
 def _at_stage(stage: Stage, counted: dict[str, Any]) -> Matter:
@@ -163,10 +172,11 @@ def _at_stage(stage: Stage, counted: dict[str, Any]) -> Matter:
 
 
 def _supervisor(session: Session) -> list[Group]:
-    training = _cameras(session, "Training", Attention.UNTRAINED, Attention.TRAINING_ENDS)
-    gone = _cameras(session, "Missing", Attention.MISSING)
-    waiting = _cases(session, "Waiting for a decision", "losses", "retirements", "exceptions")
-    return [waiting, training, gone, _since_yesterday(session, Event.RULE_OVERRIDDEN, Event.ISSUE_REFUSED)]
+    heading = "To decide and to follow up"
+    waiting = _cases(session, heading, "losses", "retirements", "exceptions")
+    cameras = _cameras(session, heading, Attention.MISSING, Attention.UNTRAINED, Attention.TRAINING_ENDS)
+    refused = Group(heading, [_refused(session)])
+    return [refused, waiting, cameras, _since_yesterday(session, Event.RULE_OVERRIDDEN, Event.ISSUE_REFUSED)]
 
 
 def _auditor(session: Session) -> list[Group]:
@@ -222,12 +232,16 @@ def front() -> str:
 
 
 def groups(session: Session, actor: Actor) -> list[Group]:
-    """What there is to look at for somebody's role; a group with nothing in it is left out."""
+    """What there is to look at for somebody's role; a group with nothing in it is left out.
+
+    What comes under one heading twice stands there together.
+    """
     if actor.role is None or not is_permitted(actor, Permission.CAMERA_VIEW):
         return []
-    found = [group for about in _BY_ROLE.get(actor.role, ()) for group in about(session)]
-    some = [Group(group.heading, [matter for matter in group.matters if matter.count]) for group in found]
-    return [group for group in some if group.matters]
+    found: dict[str, dict[Matter, None]] = {}
+    for group in (group for about in _BY_ROLE.get(actor.role, ()) for group in about(session)):
+        found.setdefault(group.heading, {}).update((matter, None) for matter in group.matters if matter.count)
+    return [Group(heading, list(matters)) for heading, matters in found.items() if matters]
 
 
 def _most_overdue(session: Session, actor: Actor, now: datetime) -> list[dict[str, object]]:

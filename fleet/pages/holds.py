@@ -10,7 +10,7 @@ from fleet.lifecycle import cases, holds, schemas
 from fleet.pages import words
 from fleet.pages.acts import Act, Rows
 from fleet.pages.cases import about_camera, camera_page, read_from
-from fleet.pages.listing import Column, Listing
+from fleet.pages.listing import ON_A_CAMERA, Column, Listing
 from fleet.web import caller
 
 pages = Blueprint("holds_pages", __name__)
@@ -18,6 +18,7 @@ pages = Blueprint("holds_pages", __name__)
 Listing(
     path="/holds", title="Cameras held as evidence", one="hold", many="holds", view=Permission.CAMERA_VIEW,
     query=schemas.HoldQuery, **read_from(cases.HOLDS), search="Serial",
+    begin=ON_A_CAMERA,
     columns=[
         Column("serial", to="camera"), Column("authority"), Column("reference"), Column("reason"),
         Column("placed_at", "Held since", show="when"), Column("placed_by", "By", show="who"),

@@ -54,7 +54,7 @@ def _get(session: Session, code: str) -> dict[str, Any]:
 LIST = Listing(
     path="/kits", title="Kits", one="kit", many="kits", view=Permission.CAMERA_VIEW, query=schemas.KitQuery,
     find=service.find, count=service.count, sorts=list(service.SORTS), add=Permission.STOCK_MANAGE,
-    search="Code or name",
+    search="Code or name", labels="kits",
     columns=[
         Column("code", to="kit"), Column("name"), Column("camera", to="camera"), Column("model", show="word"),
         Column("custody", show="custody"), Column("holder", to="person"), Column("dissolved_at", show="when"),

@@ -9,22 +9,27 @@ from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from fleet.actors import NOBODY, Actor
 from fleet.audit import Subject
 from fleet.auth.permissions import Permission, is_permitted
-from fleet.pages import words
+from fleet.pages import stores, words
 from fleet.web import Service, access_of
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the service that the navigation leads to."""
+    """A part of the service that the navigation leads to; ``also`` is where its other pages begin."""
 
     text: str
     path: str
     permission: Permission
+    also: tuple[str, ...] = ()
+
+    def depth(self) -> int:
+        """How much of the page's address it claims: the section that claims most has the page. 0 is none of it."""
+        return max((len(path) for path in (self.path, *self.also) if _is_here(path)), default=0)
 
 
 SECTIONS = (
     Section("Counter", "/counter", Permission.COUNTER_USE),
-    Section("Stores", "/stores", Permission.STOCK_MANAGE),
+    Section("Stores", "/stores", Permission.CAMERA_VIEW, stores.PATHS),
     Section("Cameras", "/cameras", Permission.CAMERA_VIEW),
     Section("Officers", "/people", Permission.PERSON_VIEW),
     Section("Sites", "/sites", Permission.SITE_VIEW),
@@ -65,7 +70,7 @@ def prepare(app: Service) -> None:
     components = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
     app.jinja_loader = ChoiceLoader([loader for loader in (app.jinja_loader, components) if loader is not None])
     app.jinja_env.filters.update(words.FILTERS)
-    app.jinja_env.globals.update(may=may, page_of=page_of)
+    app.jinja_env.globals.update(may=may, page_of=page_of, is_of_stores=lambda path: path in stores.PATHS)
 
     @app.context_processor
     def frame() -> dict[str, Any]:
@@ -101,11 +106,9 @@ def page_of(kind: str, identifier: str | int | None) -> str | None:
 
 def navigation(actor: Actor) -> list[dict[str, Any]]:
     """The sections that an actor may see; the one that the page belongs to is active."""
-    return [
-        {"text": section.text, "href": section.path, "active": _is_here(section.path)}
-        for section in SECTIONS
-        if is_permitted(actor, section.permission)
-    ]
+    seen = [section for section in SECTIONS if is_permitted(actor, section.permission)]
+    here = max(seen, key=Section.depth, default=None)
+    return [{"text": one.text, "href": one.path, "active": one is here and one.depth() > 0} for one in seen]
 
 
 def _is_here(path: str) -> bool:

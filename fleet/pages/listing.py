@@ -21,7 +21,7 @@ from fleet.pages import forms, words
 from fleet.paging import CAPPED_COUNT, Page, Paging
 from fleet.transfer.cells import guarded
 from fleet.transfer.export import record_export
-from fleet.transfer.kinds import sheet_of
+from fleet.transfer.kinds import KINDS, sheet_of
 from fleet.web import allow, caller, service
 
 # Rows of a file that are read at once: enough to be fast, few enough to be held in memory.
@@ -58,13 +58,28 @@ class Above:
 
 
 @dataclass(frozen=True)
+class Begin:
+    """Where something for the list is begun, when it is not on a page of the list's own: a sentence and a link."""
+
+    says: str
+    text: str
+    href: str
+
+
+# What happens to a camera, or to an officer, is begun on that one's page.
+ON_A_CAMERA = Begin("It begins on the camera’s page:", "find the camera", "/cameras")
+ON_AN_OFFICER = Begin("It begins on the officer’s page:", "find the officer", "/people")
+
+
+@dataclass(frozen=True)
 class Listing:
     """A list of one kind of thing.
 
     ``query`` is the API's schema of the same list; ``sorts`` names the orders that ``find`` knows, the first being
     the usual one. ``search`` says what a search looks into. The file has the columns ``exported``, or those that an
     import of this kind takes. ``labels`` is what labels of these things are called at ``/labels``.
-    ``bulk`` is where something is done with all that the filters find.
+    ``bulk`` is where something is done with all that the filters find; ``begin`` says where a row's matter begins, and
+    ``empty`` what it means that there is none.
     """
 
     path: str
@@ -84,11 +99,19 @@ class Listing:
     exported: Sequence[str] = ()
     labels: str | None = None
     above: Above | None = None
+    begin: Begin | None = None
+    empty: str = ""
 
     @property
     def name(self) -> str:
         """What its file and its cursors are called."""
         return self.path.strip("/").replace("/", "-")
+
+    def when_empty(self) -> str:
+        """What is said where the register has none."""
+        if self.name in KINDS:
+            return f"Add the first, or import a file of them: flask --app wsgi import {self.name} FILE.csv"
+        return self.empty
 
     def add_to(self, blueprint: Blueprint) -> None:
         """Add the page and the file."""

@@ -11,7 +11,7 @@ from fleet.lifecycle.models import LossState
 from fleet.pages import words
 from fleet.pages.acts import Act, Rows
 from fleet.pages.cases import about_camera, camera_page, read_from
-from fleet.pages.listing import Column, Listing
+from fleet.pages.listing import ON_A_CAMERA, Column, Listing
 from fleet.web import allow, caller
 from fleet.web import service as running
 
@@ -21,6 +21,7 @@ pages = Blueprint("losses_pages", __name__)
 Listing(
     path="/losses", title="Missing, lost and stolen cameras", one="loss", many="losses", view=Permission.CAMERA_VIEW,
     query=schemas.LossQuery, **read_from(cases.LOSSES), search="Serial, or collar number of whoever had it",
+    begin=ON_A_CAMERA,
     columns=[
         Column("id", "Loss", to="loss"), Column("serial", to="camera"), Column("state", show="custody"),
         Column("collar", "Who had it", to="person"), Column("noticed_at", show="when"),

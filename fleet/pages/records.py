@@ -40,6 +40,8 @@ class Record:
     revise: Revise
     without: Collection[str] = ()
     hints: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    blank: str = "Not known"
 
     def add_to(self, blueprint: Blueprint) -> None:
         """Add the two pages and what takes their forms."""
@@ -52,6 +54,9 @@ class Record:
             (edit, "POST", "save", self.save),
         ):
             blueprint.add_url_rule(path, f"{kind}_{name}", allow(self.edit)(view), methods=[method])
+
+    def _said(self) -> dict[str, Any]:
+        return {"hints": self.hints, "labels": self.labels, "blank": self.blank}
 
     def ask_new(self) -> ResponseReturnValue:
         """The empty form."""
@@ -96,7 +101,7 @@ class Record:
     def _form_for_new(self, typed: Mapping[str, str], refused: FleetError | None) -> ResponseReturnValue:
         shown = {
             "heading": f"Add {words.with_article(self.one)}",
-            "fields": forms.fields_of(self.new, without=self.without, hints=self.hints),
+            "fields": forms.fields_of(self.new, without=self.without, **self._said()),
             "back": self.path,
             "version": None,
         }
@@ -116,7 +121,7 @@ class Record:
             version = typed.get("version", "")
         shown = {
             "heading": f"Change {self.one} {identifier}",
-            "fields": forms.fields_of(self.change, hints=self.hints),
+            "fields": forms.fields_of(self.change, **self._said()),
             "back": self._shown_at(identifier),
             "version": version,
         }

@@ -9,7 +9,7 @@ from fleet.clock import utc_now
 from fleet.lifecycle import cases, repairs, schemas
 from fleet.pages.acts import Act
 from fleet.pages.cases import about_camera, camera_page, read_from
-from fleet.pages.listing import Column, Listing
+from fleet.pages.listing import ON_A_CAMERA, Column, Listing
 from fleet.web import caller
 
 pages = Blueprint("repairs_pages", __name__)
@@ -17,6 +17,7 @@ pages = Blueprint("repairs_pages", __name__)
 Listing(
     path="/repairs", title="Repairs", one="repair", many="repairs", view=Permission.CAMERA_VIEW,
     query=schemas.RepairQuery, **read_from(cases.REPAIRS), search="Serial or RMA number",
+    begin=ON_A_CAMERA,
     columns=[
         Column("serial", to="camera"), Column("fault"), Column("supplier"), Column("rma"),
         Column("in_warranty", show="yes"), Column("sent_at", "Sent", show="when"), Column("expected_back", show="day"),

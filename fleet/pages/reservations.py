@@ -84,6 +84,11 @@ Record(
         "officers": "Collar numbers, one after the other. What is issued to them is issued for the operation.",
         "begins_at": "Local time, as the end.",
     },
+    labels={
+        "name": "Name of the operation", "count": "How many cameras", "begins_at": "From", "ends_at": "Until",
+        "officers": "For which officers",
+    },
+    blank="Any",
 ).add_to(pages)  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from fleet.lifecycle import cases, retirement, schemas
 from fleet.pages import forms
 from fleet.pages.acts import Act
 from fleet.pages.cases import about_camera, camera_page, read_from
-from fleet.pages.listing import Column, Listing
+from fleet.pages.listing import ON_A_CAMERA, Column, Listing
 from fleet.web import allow, caller
 
 pages = Blueprint("retirements_pages", __name__)
@@ -20,6 +20,7 @@ pages = Blueprint("retirements_pages", __name__)
 Listing(
     path="/retirements", title="Cameras out of service", one="camera", many="cameras", view=Permission.CAMERA_VIEW,
     query=schemas.RetirementQuery, **read_from(cases.RETIREMENTS), search="Serial",
+    begin=ON_A_CAMERA,
     columns=[
         Column("serial", to="retirement"), Column("model", show="word"), Column("custody", show="custody"),
         Column("retired_at", "Retired", show="when"), Column("reason"), Column("certificate", "Wipe certificate"),

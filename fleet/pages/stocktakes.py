@@ -94,9 +94,10 @@ def begin() -> ResponseReturnValue:
 def _new_form(typed: Mapping[str, str], refused: FleetError | None) -> ResponseReturnValue:
     shown = {
         "heading": "Begin a stocktake",
-        "fields": forms.fields_of(schemas.NewStocktake, hints=_HINTS),
+        "fields": forms.fields_of(schemas.NewStocktake, hints=_HINTS, blank="Any"),
         "back": LIST.path,
         "version": None,
+        "done": "Begin",
     }
     errors = forms.errors_of(refused)
     return render_template("record_form.html", **shown, typed=typed, errors=errors), refused.status if refused else 200
