@@ -10,8 +10,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from fleet.web import Service
 from tests.browser import chromium
+from tests.browser.counters import able_to_go_on, open_counter
 from tests.browser.watched import NARROW, WIDE, watched
+from tests.factories import Factory
+from tests.live import LiveServer
 
 # Every text contains it.
 ANYTHING = ""
@@ -51,6 +55,14 @@ def narrow_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Pa
     """A page as narrow as a phone, with no cookies."""
     with watched(browser, NARROW, _allowed(request)) as page:
         yield page
+
+
+@pytest.fixture
+def counter(page: Page, app: Service, live: LiveServer, make: Factory) -> Page:
+    """A counter's page that can do without a line."""
+    # The service must have seen what the force's identifiers look like before the page asks.
+    out, _ = make.issued()
+    return able_to_go_on(open_counter(page, app, live), out)
 
 
 def _allowed(request: pytest.FixtureRequest) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from fleet.people.models import Person
 from fleet.visits import book
 from fleet.visits.models import Visit
 from fleet.web import Service
+from tests.browser.counters import expect_answer, open_counter, refusals
 from tests.browser.scanner import scan
-from tests.browser.test_counter import expect_answer, open_counter, refusals
 from tests.browser.watched import NARROW, watched
 from tests.factories import Factory
 from tests.live import LiveServer

@@ -9,53 +9,18 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from fleet.actors import Role
 from fleet.audit.models import AuditEntry
-from fleet.cameras.models import Camera
-from fleet.custody.models import Allocation
-from fleet.people.models import Person
 from fleet.web import Service
-from tests.accounts import badge_of, cookie_of, new_account
+from tests.accounts import badge_of, new_account
+from tests.browser.counters import events, expect_answer, holder, open_counter, refusals
 from tests.browser.scanner import scan
 from tests.browser.watched import WIDE, watched
 from tests.factories import Factory, unique
 from tests.live import LiveServer
 
-# A refusal is an answer with an error's status, which the browser writes to its console.
-refusals = pytest.mark.page_errors("status of 4")
-
-
-def open_counter(page: Page, app: Service, live: LiveServer, name: str | None = None) -> Page:
-    """A counter where ``name``, or somebody new of the store, is signed in."""
-    name = name or new_account(app, Role.STORE)
-    page.context.add_cookies([{**cookie_of(app, name), "url": live.url}])
-    page.goto(f"{live.url}/counter")
-    expect(page.locator("#counter[data-ready=true]")).to_be_attached()
-    return page
-
 
 @pytest.fixture
 def counter(page: Page, app: Service, live: LiveServer) -> Page:
     return open_counter(page, app, live)
-
-
-def expect_answer(page: Page, tone: str, word: str, detail: str = "") -> None:
-    """The large answer: its colour, its words, and a part of its sentence."""
-    expect(page.locator("#counter-word")).to_have_text(word)
-    expect(page.locator("#counter-detail")).to_contain_text(detail)
-    expect(page.locator("#counter-answer")).to_have_class(f"counter__answer counter__answer--{tone}")
-
-
-def holder(app: Service, serial: str) -> str | None:
-    with app.database.transaction() as session:
-        statement = sa.select(Person.collar).join(Allocation, Allocation.person_id == Person.id)
-        statement = statement.join(Camera, Camera.id == Allocation.camera_id)
-        return session.scalars(statement.where(Camera.serial == serial, Allocation.returned_at.is_(None))).one_or_none()
-
-
-def events(app: Service, serial: str) -> list[str]:
-    """The camera's entries in the log since it was registered, oldest first."""
-    with app.database.transaction() as session:
-        statement = sa.select(AuditEntry.event).where(AuditEntry.subject_key == serial).order_by(AuditEntry.id)
-        return [str(event) for event in session.scalars(statement)][1:]
 
 
 def test_officer_then_camera_issues_at_once(counter: Page, app: Service, make: Factory) -> None:
@@ -273,27 +238,6 @@ def test_a_locked_counter_takes_no_scan_but_a_badge(counter: Page, app: Service,
     expect(counter).to_have_url(re.compile("/counter$"))
 
 
-@pytest.mark.page_errors("net::ERR_FAILED")
-def test_a_scan_whose_answer_is_lost_is_sent_again_and_done_once(counter: Page, app: Service, make: Factory) -> None:
-    collar, serial = make.officer(), make.camera()
-    lost: list[str] = []
-
-    def lose_the_first_answer(route):  # type: ignore[no-untyped-def]
-        if serial in (route.request.post_data or "") and not lost:
-            lost.append(route.fetch().text())
-            route.abort()
-        else:
-            route.continue_()
-
-    counter.route("**/counter/scans", lose_the_first_answer)
-    scan(counter, collar)
-    scan(counter, serial)
-
-    expect_answer(counter, "good", "Issued", serial)
-    assert len(lost) == 1
-    assert events(app, serial) == ["camera.issued"]
-
-
 @pytest.fixture
 def two_counters(browser: Browser, app: Service, live: LiveServer) -> Iterator[tuple[Page, Page]]:
     with watched(browser, WIDE, ("status of 4",)) as one, watched(browser, WIDE, ("status of 4",)) as other:
@@ -321,19 +265,6 @@ def test_two_counters_and_one_camera_end_with_one_holder(
     assert issued == "Issued"
     assert other.startswith("Out to")
     assert events(app, serial) == ["camera.issued"]
-
-
-def test_a_reload_finds_the_visit_as_it_was(counter: Page, app: Service, make: Factory) -> None:
-    collar, serial = make.officer(), make.camera()
-
-    scan(counter, collar)
-    expect_answer(counter, "info", f"Officer {collar}")
-    counter.reload()
-    expect(counter.locator("#counter[data-ready=true]")).to_be_attached()
-    scan(counter, serial)
-
-    expect_answer(counter, "good", "Issued", serial)
-    assert holder(app, serial) == collar
 
 
 def hold_back(page: Page, text: str) -> list[Route]:
@@ -366,73 +297,6 @@ def test_a_label_read_twice_before_the_question_is_on_screen_takes_nothing_over(
     assert holder(app, serial) == before
     scan(counter, serial)
     expect_answer(counter, "good", f"Taken over from {before}")
-
-
-@pytest.mark.page_errors("status of 503")
-def test_a_scan_that_waits_through_an_outage_keeps_its_officer_and_its_words(
-    counter: Page, app: Service, make: Factory
-) -> None:
-    collar, serial = make.officer(), make.camera()
-    scan(counter, collar)
-    expect_answer(counter, "info", f"Officer {collar}")
-    bodies: list[str] = []
-
-    def be_away(route: Route) -> None:
-        bodies.append(route.request.post_data or "")
-        if len(bodies) < 3:
-            route.fulfill(status=503, body="{}")
-        else:
-            route.continue_()
-
-    counter.route("**/counter/scans", be_away)
-    scan(counter, serial)
-    expect(counter.locator("#counter-waiting")).to_contain_text("sent again")
-
-    expect_answer(counter, "good", "Issued", serial)
-    assert len(set(bodies)) == 1
-    assert holder(app, serial) == collar
-
-
-@pytest.mark.page_errors("status of 503")
-def test_scans_that_wait_outlive_a_reload(counter: Page, app: Service, make: Factory) -> None:
-    collar, serial = make.officer(), make.camera()
-    scan(counter, collar)
-    expect_answer(counter, "info", f"Officer {collar}")
-    counter.route("**/counter/scans", lambda route: route.fulfill(status=503, body="{}"))
-    scan(counter, serial)
-    expect(counter.locator("#counter-waiting")).to_be_visible()
-
-    counter.unroute("**/counter/scans")
-    counter.reload()
-
-    expect_answer(counter, "good", "Issued", serial)
-    assert events(app, serial) == ["camera.issued"]
-
-
-def test_a_visit_does_not_come_back_after_its_minute(counter: Page, make: Factory) -> None:
-    collar = make.officer()
-    counter.clock.install()
-    scan(counter, collar)
-    expect_answer(counter, "info", f"Officer {collar}")
-
-    counter.goto(counter.url.replace("/counter", "/cameras"))
-    counter.clock.fast_forward("02:00")
-    counter.go_back()
-    counter.reload()
-
-    expect(counter.locator("#counter[data-ready=true]")).to_be_attached()
-    expect(counter.locator("#counter-officer")).to_have_text("Nobody yet.")
-
-
-def test_another_clerk_finds_nobodys_visit(counter: Page, app: Service, live: LiveServer, make: Factory) -> None:
-    collar = make.officer()
-    scan(counter, collar)
-    expect_answer(counter, "info", f"Officer {collar}")
-
-    counter.context.clear_cookies()
-    open_counter(counter, app, live)
-
-    expect(counter.locator("#counter-officer")).to_have_text("Nobody yet.")
 
 
 @refusals
