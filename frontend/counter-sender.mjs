@@ -209,19 +209,26 @@ async function putAside(act, found) {
   return true;
 }
 
-/** A scan that means what the service says begins where the one before it ended. */
+/**
+ * A scan that means what the service says begins where the one before it ended. One that the page gave a state of its
+ * own gets the kit whose parts are being checked off, of which the service alone knows.
+ */
 function chain(act, state) {
-  if (act.kind !== "scan") return;
-  const follower = late.find((other) => other.kind === "scan" && other.tab === act.tab && !other.state);
-  if (!follower) return;
-  follower.state = state ?? act.state;
+  const follower = late.find((other) => other.kind === "scan" && other.tab === act.tab);
+  if (follower?.state) follower.state = { ...follower.state, kit: kitAfter(act, state, follower.state.kit) };
+  else if (follower && act.kind === "scan") follower.state = state ?? act.state;
+  else return;
   queue.change(follower);
 }
 
+/** The kit that is being checked off after an act; `kit` was before it. Only a scan that the service made out ends that. */
+export const kitAfter = (act, state, kit) => (act.kind === "scan" && state ? state.kit : (state?.kit ?? kit)) ?? null;
+
 /** A state as the service takes it: what only this page knows is left out. */
-function plain({ officer, visit, mode, dock, operation, issued, take_over, last_act } = {}) {
+function plain({ officer, visit, mode, dock, operation, kit, issued, take_over, last_act } = {}) {
   const state = { officer: officer ?? null, visit: visit ?? null, mode: mode ?? "normal", dock: dock ?? null, issued: issued ?? [] };
-  return { ...state, operation: operation ?? null, take_over: take_over ?? null, last_act: typeof last_act === "string" ? last_act : null };
+  const more = { operation: operation ?? null, kit: kit ?? null, take_over: take_over ?? null };
+  return { ...state, ...more, last_act: typeof last_act === "string" ? last_act : null };
 }
 
 // ---- The line -------------------------------------------------------------------------------------------------------

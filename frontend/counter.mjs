@@ -165,7 +165,9 @@ function delivered(act, { outcome, answer, problem, exceptions }) {
   const title = isGood ? (answer?.title ?? found?.title ?? "Sent") : "Refused afterwards";
   const detail = answer?.detail ?? problem?.detail ?? "";
   fill(entry ?? list(tone, title, detail, { at: when }), tone, title, detail, when);
-  if (!entry || !isGood) say(tone, title, detail, problem?.mend);
+  // Whoever brought a kit back is asked for its parts, which only the service knew.
+  if (act.tab === tab) state = { ...state, kit: sender.kitAfter(act, answer?.state, state.kit) };
+  if (!entry || !isGood || answer?.state?.kit) say(tone, title, detail, problem?.mend);
   document.dispatchEvent(new CustomEvent("counter:act-delivered", { detail: { id: act.id, kind: act.kind, outcome, answer, problem } }));
 }
 

@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 from fleet.cameras.models import Camera, CameraReport
 from fleet.cameras.states import Custody, Use
 from fleet.clock import iso, local_day
-from fleet.custody.models import Allocation, IssueKind
+from fleet.custody.models import Allocation, IssueKind, Reservation
 from fleet.custody.readiness import Block, Report, Standing, blocks
 from fleet.people.models import Person
 from fleet.people.service import lapsed_on
 from fleet.settings import Policy, PoolReadiness
 from fleet.sites.models import Dock, Site
 from fleet.sites.stages import Stage, allows_cameras
+from fleet.stock.models import Kit, KitPart
 from fleet.tasers.models import Taser
 
 # Of blocked cameras, of cameras that are out, and of officers each. At about 25 bytes each, 0.5 MB before compression.
@@ -192,6 +193,10 @@ def _shapes(session: Session) -> dict[str, str]:
         ("camera", Camera.asset_tag, Camera.id),
         ("dock", Dock.serial, Dock.id),
         ("taser", Taser.serial, Taser.id),
+        # No page can tell what these mean; they must not pass for what it can.
+        ("kit", Kit.code, Kit.id),
+        ("part", KitPart.barcode, KitPart.id),
+        ("operation", Reservation.code, Reservation.id),
     ):
         newest = sa.select(column).where(column.is_not(None)).order_by(key.desc()).limit(_LOOKED_AT)
         for identifier in session.scalars(newest):

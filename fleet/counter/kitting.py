@@ -1,6 +1,7 @@
 """Kits at the counter: their barcode stands for the camera, and what comes back is checked off part by part."""
 
 import dataclasses
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -27,9 +28,13 @@ class Kitting:
         """The kit as its camera; scanned once more while it is checked, all of its parts are here."""
         if state.kit == code:
             return self._settle(state, all_here=True)
+        return self._as_kit(code, lambda serial: self._camera(serial, state, asked=asked == serial))
+
+    def _as_kit(self, code: str, act: Callable[[str], Answer]) -> Answer:
+        """Do with a kit's camera what ``act`` does with a serial; its parts go out with it, and are checked later."""
         serial = kits.camera_of(self._session, code)
         before = records.holder_now(self._session, serial)
-        answer = self._camera(serial, state, asked=asked == serial)
+        answer = act(serial)
         after = records.holder_now(self._session, serial)
         if after is None and before is None:
             # The camera is here, and parts of a kit whose issue was undone may be.

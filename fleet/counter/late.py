@@ -87,7 +87,7 @@ class LateCounter(Counter):
     def issue(self, meant: Meant) -> Answer:
         """Issue the camera, if nobody has it."""
         self._override_reason = meant.override_reason
-        return self._issue(self._camera_of(meant), meant.state)
+        return self._with_camera(meant, lambda camera: self._issue(camera, meant.state))
 
     def take_back(self, meant: Meant) -> Answer:
         """Return the camera, unless somebody else got it after that.
@@ -95,7 +95,9 @@ class LateCounter(Counter):
         Raises:
             HistoryStands: rule 9: it is out by a later act.
         """
-        camera = self._camera_of(meant)
+        return self._with_camera(meant, lambda camera: self._take_back(camera, meant))
+
+    def _take_back(self, camera: CameraNow, meant: Meant) -> Answer:
         allocation = records.open_allocation(self._session, camera)
         if allocation is not None and self._is_anothers(allocation, meant.holder):
             what = (
@@ -112,7 +114,9 @@ class LateCounter(Counter):
             HistoryStands: rule 9: somebody else has it now.
         """
         self._override_reason = meant.override_reason
-        camera = self._camera_of(meant)
+        return self._with_camera(meant, lambda camera: self._take_over_from(camera, meant))
+
+    def _take_over_from(self, camera: CameraNow, meant: Meant) -> Answer:
         holder = records.holder_now(self._session, camera.serial)
         if holder is None:
             return self._issue(camera, meant.state)
@@ -129,11 +133,14 @@ class LateCounter(Counter):
                 self._now = max(self._now, allocation.camera.custody_at)
         return self._undo(State(last_act=last))
 
-    def _camera_of(self, meant: Meant) -> CameraNow:
-        kind, serial = resolve(self._session, spelled(meant.camera))
+    def _with_camera(self, meant: Meant, act: Callable[[CameraNow], Answer]) -> Answer:
+        """Do ``act`` with the camera that was scanned; a kit's code stands for its camera, as with a line."""
+        kind, identifier = resolve(self._session, spelled(meant.camera))
+        if kind == "kit":
+            return self._as_kit(identifier, lambda serial: act(self._locked(serial)))
         if kind != "camera":
-            raise NotFound(f"{meant.camera} is no camera but: {kind} {serial}.", found={"scan": meant.camera})
-        return self._locked(serial)
+            raise NotFound(f"{meant.camera} is no camera but: {kind} {identifier}.", found={"scan": meant.camera})
+        return act(self._locked(identifier))
 
     def _is_anothers(self, allocation: AllocationNow, holder: str | None) -> bool:
         if holder is not None:

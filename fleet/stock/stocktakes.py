@@ -239,13 +239,14 @@ _WHERE = sa.func.coalesce(
     sa.select(_PUT.id).where(_PUT.serial == sa.bindparam("dock", type_=Identifier)).scalar_subquery(),
     sa.select(Camera.home_dock_id).where(Camera.id == sa.bindparam("camera_id")).scalar_subquery(),
 )
+_AT: sa.BindParameter[datetime] = sa.bindparam("at", type_=sa.DateTime(timezone=True))
 _OPEN_HERE = Prepared(
     sa.select(Stocktake.id, Stocktake.name)
     .join(
         Dock,
         sa.or_(Stocktake.dock_id == Dock.id, sa.and_(Stocktake.dock_id.is_(None), Stocktake.site_id == Dock.site_id)),
     )
-    .where(Stocktake.state == StocktakeState.OPEN, Dock.id == _WHERE)
+    .where(Stocktake.state == StocktakeState.OPEN, Stocktake.opened_at <= _AT, Dock.id == _WHERE)
     .order_by(Stocktake.id)
 )
 
@@ -253,9 +254,11 @@ _OPEN_HERE = Prepared(
 def see_return(session: Session, actor: Actor, camera: CameraNow, dock: str | None, *, now: datetime) -> list[str]:
     """Count a camera that came back over the counter in the open stocktakes there, and answer their names.
 
-    Where it came back is the dock it was put into, else its home. Whoever calls this holds the camera's lock.
+    Where it came back is the dock it was put into, else its home. ``now`` is when it came back, which a counter without
+    a line may tell later: a stocktake that was opened after that did not see it. Whoever calls this holds the camera's
+    lock.
     """
-    there = _OPEN_HERE.all(session, dock=dock, camera_id=camera.id)
+    there = _OPEN_HERE.all(session, dock=dock, camera_id=camera.id, at=now)
     for stocktake in there:
         scan(session, actor, stocktake["id"], [camera.serial], now=now)
     return [stocktake["name"] for stocktake in there]
