@@ -3,6 +3,7 @@
 // acts of all tabs are one queue, and one tab at a time sends.
 import * as line from "./counter-line.mjs";
 import * as queue from "./counter-queue.mjs";
+import { pause, pauseAfter, waitAfter } from "./sending.mjs";
 
 const RETRY_MS = [500, 1_000, 2_000];
 const DECIDE_AFTER_MS = 3_000;
@@ -118,7 +119,6 @@ export function setLocked(isNow) {
 
 // ---- Sending --------------------------------------------------------------------------------------------------------
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const alone = (task) => (navigator.locks ? navigator.locks.request("fleet-counter-sender", task) : task());
 
 function next() {
@@ -162,7 +162,7 @@ async function answer(act) {
     if (found) return answered(act, found);
     hooks.stuck();
     if (!navigator.onLine || performance.now() - began > DECIDE_AFTER_MS) return goDown();
-    await pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
+    await pauseAfter(RETRY_MS, attempt);
   }
 }
 
@@ -249,7 +249,7 @@ function goDown() {
 
 export const loseLine = goDown;
 
-function probe(attempt, after = PROBE_MS[Math.min(attempt, PROBE_MS.length - 1)]) {
+function probe(attempt, after = waitAfter(PROBE_MS, attempt)) {
   if (isUp) return;
   clearTimeout(probeTimer);
   probeTimer = setTimeout(async () => {

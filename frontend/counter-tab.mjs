@@ -1,10 +1,5 @@
-// Numbers made at random: of acts, and of the tab that made them.
-
-/** 32 hexadecimal digits. */
-export function newId() {
-  // crypto.randomUUID needs https or localhost; a store's intranet may have neither.
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+// The number of the tab, made at random.
+import { newId } from "./sending.mjs";
 
 /** A tab has a number of its own, kept through reloads; a copy of a tab gets another. */
 export async function numberOf() {

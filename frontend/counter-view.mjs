@@ -1,4 +1,5 @@
-// What the counter shows and how it sounds. Knows nothing of the queue, the line or the register.
+// What the counter shows. Knows nothing of the queue, the line or the register.
+import { beep } from "./sound.mjs";
 
 const LONGEST_LIST = 200;
 export const part = (name) => document.getElementById(`counter-${name}`);
@@ -116,37 +117,4 @@ export function cover(why) {
 export function uncover() {
   part("locked").hidden = true;
   covered().forEach((element) => element.classList.remove("counter-hidden"));
-}
-
-// ---- Sound: a high note for done, two for look here, a low one for refused -------------------------------------------
-
-const NOTES = {
-  good: [[880, 0, 0.09]],
-  info: [[660, 0, 0.05]],
-  caution: [[520, 0, 0.08], [520, 0.13, 0.08]],
-  bad: [[180, 0, 0.35]],
-};
-let sound;
-let hasSound = true;
-
-export const isLoud = () => hasSound;
-
-export function setSound(isOn) {
-  hasSound = isOn;
-  part("sound").textContent = `Sound: ${hasSound ? "on" : "off"}`;
-  part("sound").setAttribute("aria-pressed", String(hasSound));
-}
-
-function beep(tone) {
-  if (!hasSound || !window.AudioContext) return;
-  sound ??= new AudioContext();
-  for (const [hertz, after, lasts] of NOTES[tone]) {
-    const note = sound.createOscillator();
-    const loudness = sound.createGain();
-    loudness.gain.value = 0.15;
-    note.frequency.value = hertz;
-    note.connect(loudness).connect(sound.destination);
-    note.start(sound.currentTime + after);
-    note.stop(sound.currentTime + after + lasts);
-  }
 }

@@ -10,11 +10,12 @@ import * as line from "./counter-line.mjs";
 import * as queue from "./counter-queue.mjs";
 import * as register from "./counter-register.mjs";
 import * as sender from "./counter-sender.mjs";
-import { newId, numberOf } from "./counter-tab.mjs";
+import { numberOf } from "./counter-tab.mjs";
 import {
-  actsWait, clearList, clockTime, cover, fill, isLoud, lineText, list, part, say, setSound, showExceptions, showKept, showState,
-  showText, uncover,
+  actsWait, clearList, clockTime, cover, fill, lineText, list, part, say, showExceptions, showKept, showState, showText, uncover,
 } from "./counter-view.mjs";
+import { newId } from "./sending.mjs";
+import { isLoud, setSound } from "./sound.mjs";
 
 const REPEATED_WITHIN_MS = 5_000;
 const VISIT_ENDS_MS = 60_000;
@@ -207,7 +208,7 @@ function showWaiting(why) {
 const showStorage = () => showKept(queue.problem(), isPersistent);
 
 part("sound").addEventListener("click", () => {
-  setSound(!isLoud());
+  setSound(part("sound"), !isLoud());
   keep();
   box.focus();
 });
@@ -325,7 +326,7 @@ async function restore() {
   else state = isSameClerk ? { mode, dock, operation } : { mode };
   if (isSameVisit) kit = kept.kit;
   scannedAt = kept.scannedAt ?? 0;
-  setSound(kept.hasSound ?? true);
+  setSound(part("sound"), kept.hasSound ?? true);
   showState(state, kit);
   if (state.officer) visitTimer = setTimeout(endVisit, VISIT_ENDS_MS);
 }

@@ -1,9 +1,10 @@
 // A stocktake's page: scans are caught wherever the focus is, sent one after the other, and answered in large letters.
 // A scan whose answer was lost is sent again under its own key. Counts and list follow what others scan elsewhere.
+import { newId, pause, pauseAfter } from "./sending.mjs";
+import { beep, isLoud, setSound } from "./sound.mjs";
 
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000];
 const LOOK_AGAIN_MS = 2_000;
-const NOTES = { good: [880], caution: [520, 520], bad: [180], info: [660] };
 
 const page = document.getElementById("stocktake");
 const part = (name) => document.getElementById(`stocktake-${name}`);
@@ -14,15 +15,8 @@ const csrfToken = document.querySelector("meta[name=csrf-token]").content;
 
 const queue = restored();
 let isWorking = false;
-let hasSound = true;
-let sound;
 
 // ---- Catching scans -------------------------------------------------------------------------------------------------
-
-function newId() {
-  // crypto.randomUUID needs https or localhost; a store's intranet may have neither.
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 part("form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -48,8 +42,6 @@ document.addEventListener(
 );
 
 // ---- Sending them ---------------------------------------------------------------------------------------------------
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function work() {
   if (isWorking) return;
@@ -89,7 +81,7 @@ async function sent(scan) {
       // The network is gone, or the answer was cut off: the same key makes sending it again harmless.
     }
     showWaiting("The service does not answer. What was scanned is kept here and sent again.");
-    await pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
+    await pauseAfter(RETRY_MS, attempt);
   }
 }
 
@@ -121,25 +113,8 @@ function showWaiting(why) {
   part("waiting").hidden = !text;
 }
 
-function beep(tone) {
-  if (!hasSound || !window.AudioContext) return;
-  sound ??= new AudioContext();
-  NOTES[tone].forEach((hertz, place) => {
-    const note = sound.createOscillator();
-    const loudness = sound.createGain();
-    const starts = sound.currentTime + place * 0.13;
-    loudness.gain.value = 0.15;
-    note.frequency.value = hertz;
-    note.connect(loudness).connect(sound.destination);
-    note.start(starts);
-    note.stop(starts + (tone === "bad" ? 0.35 : 0.08));
-  });
-}
-
 part("sound").addEventListener("click", () => {
-  hasSound = !hasSound;
-  part("sound").textContent = `Sound: ${hasSound ? "on" : "off"}`;
-  part("sound").setAttribute("aria-pressed", String(hasSound));
+  setSound(part("sound"), !isLoud());
   box.focus();
 });
 

@@ -16,6 +16,8 @@ from fleet.web import public, service
 
 pages = Blueprint("counter_shell", __name__)
 WORKER = "counter-worker.js"
+# What the counter's modules import beside one another.
+_IMPORTED = ("sending.mjs", "sound.mjs")
 # What every page loads beside the counter's own modules.
 _SHARED = (
     "fleet.css",
@@ -40,7 +42,7 @@ class Parts:
     @cached_property
     def own(self) -> list[str]:
         """The counter's modules."""
-        return sorted(path.name for path in self._folder.glob("counter*.mjs"))
+        return sorted([*_IMPORTED, *(path.name for path in self._folder.glob("counter*.mjs"))])
 
     @cached_property
     def version(self) -> str:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,17 @@ def test_the_worker_keeps_every_part_of_the_page_in_one_version(app: Service) ->
     assert client.get(f"/counter/assets/{version}/fleet.css").status_code == 404
 
 
-@pytest.mark.parametrize("changed", ["counter.mjs", "fleet.css", "counter-worker.js", "counter-new.mjs"])
+def test_every_module_that_the_counter_imports_is_kept_with_it(app: Service) -> None:
+    static = Path(app.static_folder or "")
+    own = Parts(static, static).own
+
+    imported = {name for module in own for name in re.findall(r'from "\./(.*)"', (static / module).read_text())}
+
+    assert imported
+    assert imported <= set(own)
+
+
+@pytest.mark.parametrize("changed", ["sound.mjs", "counter.mjs", "fleet.css", "counter-worker.js", "counter-new.mjs"])
 def test_a_change_of_any_part_is_another_version(tmp_path: Path, changed: str) -> None:
     for name in ("counter.mjs", "counter-queue.mjs", "fleet.css", "counter-worker.js"):
         (tmp_path / name).write_text("old")
@@ -139,7 +150,7 @@ def test_the_block_list_is_sent_once_while_it_is_the_same(clerk: Person) -> None
 def test_an_act_with_an_edited_token_is_listed_and_not_done(clerk: Person, make: Factory) -> None:
     token = (clerk.get("/counter/session").json or {})["token"]
 
-    answer = clerk.client.post("/counter/acts", json=act(make.camera(), make.officer(), clerk=token[:-2] + "xx"))
+    answer = clerk.client.post("/counter/acts", json=act(make.camera(), make.officer(), clerk=token[:-9] + "xxxxxxxxx"))
 
     told = answer.json or {}
     assert (answer.status_code, told["outcome"]) == (200, "refused")
