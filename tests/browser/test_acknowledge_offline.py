@@ -45,7 +45,8 @@ def test_a_tab_that_is_closed_meanwhile_loses_no_signature(counter: Page, app: S
         scan(counter, text)
     draw(counter, ZIGZAG)
     counter.get_by_role("button", name="Acknowledge").click()
-    waiting(counter, 2)
+    # The page says so once it is on the disk; the count of what waits comes a moment before.
+    expect(counter.locator("#counter-word")).to_have_text("Acknowledged")
 
     context, address = counter.context, counter.url
     counter.close()
