@@ -21,13 +21,6 @@ from tests.live import LiveServer
 ANYTHING = ""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker that lets a page complain."""
-    config.addinivalue_line(
-        "markers", "page_errors(*texts): the page may log errors that contain one of these, or any when none is given"
-    )
-
-
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A headless Chromium."""
