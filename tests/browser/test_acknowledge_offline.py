@@ -4,14 +4,12 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from fleet.web import Service
+from tests.browser.counters import COMPLAINTS, able_to_go_on, all_sent, cut, expect_answer, mend, ready, waiting
 from tests.browser.scanner import scan
 from tests.browser.test_acknowledge import ZIGZAG, draw, visits_of
-from tests.browser.test_counter import expect_answer
-from tests.browser.test_counter_offline import COMPLAINTS, able_to_go_on, all_sent, counter, cut, mend, ready, waiting
 from tests.factories import Factory
 from tests.visits.conftest import PIN, new_pin
 
-__all__ = ["counter"]
 pytestmark = pytest.mark.page_errors(*COMPLAINTS)
 
 
