@@ -88,7 +88,7 @@ def _tell(result: Result) -> int:
         return WRONG
     # A checkpoint vouches for the places before its size, and for none behind.
     covered = min(max(result.compared, default=0), header.last)
-    if covered <= header.first:
+    if not result.compared or covered <= header.first < header.last:
         print("In itself it is sound. Nothing kept outside could be compared with it, and that alone proves nothing.")
         return INCONCLUSIVE
     if covered < header.last:
