@@ -13,7 +13,7 @@ from fleet.actors import Actor, Role
 from fleet.audit import Event
 from fleet.audit import service as log
 from fleet.auth.permissions import Permission, is_permitted
-from fleet.clock import LOCAL, utc_now
+from fleet.clock import LOCAL, local_day, utc_now
 from fleet.counter import exceptions as counter_exceptions
 from fleet.custody import holdings
 from fleet.custody.holdings import Attention
@@ -185,7 +185,7 @@ def _auditor(session: Session) -> list[Group]:
 
 
 def _since_yesterday(session: Session, *events: Event) -> Group:
-    yesterday = utc_now().astimezone(LOCAL).date() - timedelta(days=1)
+    yesterday = local_day(utc_now()) - timedelta(days=1)
     counted = log.events_since(session, datetime.combine(yesterday, time(), LOCAL))
     return Group("In the log since yesterday", [_logged(event, counted, yesterday) for event in events])
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fleet.audit.models import AuditEntry
-from fleet.clock import LOCAL
+from fleet.clock import LOCAL, local_day
 from fleet.paging import Page, Paging, capped_count
 from fleet.statistics.models import DailyStatistic, StatisticDay
 
@@ -71,7 +71,7 @@ def compute_missing(session: Session, *, now: datetime) -> int:
 
     The first day is the first of the log's. A day that was counted is never counted again.
     """
-    yesterday = now.astimezone(LOCAL).date() - timedelta(days=1)
+    yesterday = local_day(now) - timedelta(days=1)
     days = _missing(session, yesterday)[:_DAYS_AT_ONCE]
     for day in days:
         _compute(session, day, with_stock=day == yesterday, now=now)
@@ -84,7 +84,7 @@ def _missing(session: Session, yesterday: date) -> list[date]:
         oldest = session.scalar(sa.select(AuditEntry.at).order_by(AuditEntry.id).limit(1))
         if oldest is None:
             return []
-        last = oldest.astimezone(LOCAL).date() - timedelta(days=1)
+        last = local_day(oldest) - timedelta(days=1)
     return [last + timedelta(days=number) for number in range(1, (yesterday - last).days + 1)]
 
 
