@@ -44,7 +44,7 @@ run: $(RUNTIME) $(ASSETS)
 	@exec $(BIN)/flask --app wsgi up
 
 test: $(DEV) $(ASSETS)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(DEV)
 	$(BIN)/ruff format --check .

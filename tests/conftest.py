@@ -23,6 +23,7 @@ from werkzeug.test import TestResponse
 from fleet import embedded, migrate
 from fleet.actors import Role, command_line
 from fleet.app import create_app
+from fleet.audit.sealer import sealers_database
 from fleet.auth import accounts, secret
 from fleet.settings import Settings
 from fleet.web import Service
@@ -95,6 +96,7 @@ def empty(postgres: embedded.Databases, var: Path) -> Iterator[Service]:
     application.config.update(WTF_CSRF_ENABLED=False)
     yield application
     application.database.dispose()
+    sealers_database(urls[1]).dispose()
     with psycopg.connect(_plain(owner), autocommit=True) as connection:
         _wait_until_left(connection, name)
         # An autovacuum worker may still be at it, whom the owner may not end; what stays goes with the whole server.

@@ -267,9 +267,15 @@ def test_without_anything_kept_outside_a_rewritten_history_proves_nothing(
             "not what was sealed",
         ),
         ("DELETE FROM audit_tile WHERE level = 0 AND number = 1", "is missing in its tile"),
-        ("UPDATE audit_tile SET hashes = set_byte(hashes, 3, get_byte(hashes, 3) # 7) WHERE level = 1", "tile above it"),
+        (
+            "UPDATE audit_tile SET hashes = set_byte(hashes, 3, get_byte(hashes, 3) # 7) WHERE level = 1",
+            "tile above it",
+        ),
         ("DELETE FROM audit_tile WHERE level = 1", "tile above it"),
-        ("UPDATE audit_checkpoint SET root = set_byte(root, 3, get_byte(root, 3) # 7) WHERE size > 300", "another root"),
+        (
+            "UPDATE audit_checkpoint SET root = set_byte(root, 3, get_byte(root, 3) # 7) WHERE size > 300",
+            "another root",
+        ),
         ("UPDATE audit_checkpoint SET note = replace(note, 'tests', 'tests2') WHERE size > 300", "not to be trusted"),
         ("DELETE FROM audit_checkpoint", "sealed by no checkpoint"),
     ],

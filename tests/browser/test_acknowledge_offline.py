@@ -4,7 +4,17 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from fleet.web import Service
-from tests.browser.counters import COMPLAINTS, able_to_go_on, all_sent, cut, expect_answer, mend, ready, waiting
+from tests.browser.counters import (
+    COMPLAINTS,
+    able_to_go_on,
+    all_sent,
+    cut,
+    exceptions,
+    expect_answer,
+    mend,
+    ready,
+    waiting,
+)
 from tests.browser.scanner import scan
 from tests.browser.test_acknowledge import ZIGZAG, draw, visits_of
 from tests.factories import Factory
@@ -33,7 +43,7 @@ def test_an_attestation_and_a_signature_wait_with_their_issues_and_arrive_in_ord
         (visit["method"], visit["cameras"]) for officer in (first[0], second[0]) for visit in visits_of(app, officer)
     ]
     assert told == [("attestation", [first[1]]), ("signature", [second[1]])]
-    expect(counter.locator("#counter-exceptions")).to_be_hidden()
+    assert exceptions(app, first[1]) == exceptions(app, second[1]) == []
 
 
 def test_a_tab_that_is_closed_meanwhile_loses_no_signature(counter: Page, app: Service, make: Factory) -> None:
@@ -106,7 +116,7 @@ def test_an_answer_that_is_lost_is_no_second_acknowledgement(counter: Page, app:
 
     [visit] = visits_of(app, collar)
     assert visit["method"] == "signature"
-    expect(counter.locator("#counter-exceptions")).to_be_hidden()
+    assert exceptions(app, serial) == []
 
 
 def test_one_visit_goes_on_from_line_to_no_line_and_has_one_acknowledgement(
