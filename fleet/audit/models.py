@@ -69,7 +69,10 @@ class AuditTile(Base):
 
 
 class AuditCheckpoint(Base):
-    """A signed statement of what the first ``size`` entries are, and whether it has reached the place outside."""
+    """A signed statement of what the first ``size`` entries are.
+
+    ``pushed_at`` is since when it, or a larger one that covers it, lies at the place outside.
+    """
 
     __tablename__ = "audit_checkpoint"
     __table_args__ = (

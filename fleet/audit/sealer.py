@@ -17,20 +17,18 @@ from fleet.db import SEALER_ROLE, Database, Prepared
 from fleet.errors import Unavailable
 from fleet.settings import Settings
 
-# What one run seals or pushes at most: the next run goes on, and between them others get their turn.
+# What one run seals at most: the next run goes on, and between them others get their turn.
 _BATCHES: Final = 100
-_PUSHED_AT_ONCE: Final = 200
 
-# The newest first: it covers all that came before it.
+# The newest covers all that were signed before it, so that one object a run is kept outside, however often was sealed.
 _WAITING = Prepared(
-    sa.select(
-        sa.text(
-            "size, note FROM audit_checkpoint WHERE pushed_at IS NULL ORDER BY size DESC LIMIT CAST(:most AS bigint)"
-        )
-    )
+    sa.select(sa.text("size, note FROM audit_checkpoint WHERE pushed_at IS NULL ORDER BY size DESC LIMIT 1"))
 )
 _PUSHED = Prepared(
-    sa.text("UPDATE audit_checkpoint SET pushed_at = :now, push_problem = NULL WHERE size = :size")  # type: ignore[arg-type]
+    sa.text(  # type: ignore[arg-type]
+        """UPDATE audit_checkpoint SET pushed_at = :now, push_problem = NULL WHERE size <= :size AND pushed_at IS NULL
+        RETURNING size"""
+    )
 )
 _NOT_PUSHED = Prepared(
     sa.text("UPDATE audit_checkpoint SET push_problem = :problem WHERE size = :size")  # type: ignore[arg-type]
@@ -63,27 +61,23 @@ def seal_everything(settings: Settings, *, now: datetime) -> dict[str, int]:
 
 
 def push(settings: Settings, *, now: datetime) -> dict[str, int]:
-    """Push checkpoints that have not reached the place outside, and answer how many did.
+    """Push the newest checkpoint to the place outside, and answer how many that covers that were not there yet.
 
     Raises:
-        Unavailable: one could not be pushed; the log's page says why, and the next run tries again.
+        Unavailable: it could not be pushed; the log's page says why, and the next run tries again.
     """
     if settings.checkpoints_url is None:
         raise Unavailable("Checkpoints have no place outside: set FLEET_CHECKPOINTS_URL.")
     database, outside = sealers_database(settings.sealer_database_url or ""), Outside(settings.checkpoints_url)
     with database.transaction() as session:
-        waiting = _WAITING.all(session, most=_PUSHED_AT_ONCE)
-    for checkpoint in waiting:
-        _push_one(database, outside, checkpoint["size"], checkpoint["note"], now)
-    return {"pushed": len(waiting)}
-
-
-def _push_one(database: Database, outside: Outside, size: int, note: str, now: datetime) -> None:
+        newest = _WAITING.one(session)
+    if newest is None:
+        return {"pushed": 0}
     try:
-        outside.keep(size, note)
+        outside.keep(newest["size"], newest["note"])
     except Unavailable as error:
         with database.transaction() as session:
-            _NOT_PUSHED.run(session, size=size, problem=error.detail)
+            _NOT_PUSHED.run(session, size=newest["size"], problem=error.detail)
         raise
     with database.transaction() as session:
-        _PUSHED.run(session, size=size, now=now)
+        return {"pushed": len(_PUSHED.all(session, size=newest["size"], now=now))}

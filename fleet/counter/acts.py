@@ -77,6 +77,7 @@ class Kept:
     kind: str = ""
     did: LastAct | None = None
     camera: str | None = None
+    clerk: str = ""
 
 
 def done(answer: Answer, outcome: Outcome | None = Outcome.DONE, *, officer: str | None = None) -> Done:
@@ -98,6 +99,7 @@ _KEPT = Prepared(
         CounterAct.answer,
         CounterAct.did,
         CounterAct.camera,
+        CounterAct.clerk,
     ).where(CounterAct.id == sa.bindparam("id"))
 )
 _COLUMNS = [column.name for column in CounterAct.__table__.columns if column.name != "number"]
@@ -174,7 +176,8 @@ def keep(
         answer=Jsonb(came_to.answer),
     )
     number = row["number"] if row else None
-    return Kept(came_to.outcome, status, came_to.answer, number, True, sent.kind, came_to.did, came_to.camera)
+    answer, did = came_to.answer, came_to.did
+    return Kept(came_to.outcome, status, answer, number, True, sent.kind, did, came_to.camera, by.clerk)
 
 
 def _refused(session: Session, by: Bringer, sent: Sent, error: FleetError, *, now: datetime) -> Kept:

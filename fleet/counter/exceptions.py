@@ -13,7 +13,7 @@ from fleet.actors import Actor
 from fleet.audit import Event, Subject
 from fleet.auth.permissions import Permission, is_permitted
 from fleet.counter.acts import Bringer, Sent
-from fleet.counter.clerks import late_actor
+from fleet.counter.clerks import LONGEST_AWAY, late_actor
 from fleet.counter.late import Kind, LateCounter, Meant, Moment
 from fleet.counter.models import CounterAct, CounterException, Settlement
 from fleet.counter.scans import Mode, State
@@ -160,7 +160,8 @@ def _do_again(session: Session, actor: Actor, act: CounterAct, reason: str, *, p
         raise Conflict("This act cannot be done again; put the register right by hand, or dismiss it.", mend="store")
     again = late_actor(actor, actor, act.id, now=now)
     sent = Sent(act.id, act.kind, act.body, act.made_at)
-    at = min(act.made_at, now)
+    # A page says when an act was made, so that is believed no further back than a page may be away.
+    at = min(max(act.made_at, act.received_at - LONGEST_AWAY), now)
     counter = LateCounter(Moment(session, again, policy, at, sent, Bringer(act.clerk, actor), now))
     body = act.body
     state = State(

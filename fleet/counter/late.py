@@ -195,6 +195,8 @@ def _withdraw(moment: Moment, body: Mapping[str, Any]) -> Done:
     kept = acts.claim(moment.session, body["of"])
     if kept is None:
         return _never(moment, body)
+    if kept.clerk != moment.by.clerk:
+        raise Forbidden("This act is another clerk's; who made it can undo it.", mend="supervisor")
     if kept.did is None:
         return Done({"detail": "It was not done, so there was nothing to undo."}, camera=body["camera"])
     return acts.done(LateCounter(moment).undo(kept.did))

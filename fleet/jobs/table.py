@@ -87,8 +87,8 @@ JOBS: tuple[Job, ...] = (
     ),
     Job(
         "push-checkpoints",
-        "Keeps a copy of each signed checkpoint outside, where nobody who can change the database can change it.",
-        Every(timedelta(seconds=5)),
+        "Keeps a copy of the newest signed checkpoint outside, where nobody who can change the database can change it.",
+        Every(timedelta(seconds=15)),
         own_transactions(_push),
     ),
     Job(

@@ -261,10 +261,12 @@ def _asked() -> dict[str, Any]:
 
 
 def _is_storable(body: Mapping[str, Any]) -> bool:
-    """PostgreSQL keeps neither NUL nor half a surrogate pair."""
+    """PostgreSQL keeps neither NUL, nor half a surrogate pair, nor a number without end, all of which Python reads."""
     try:
-        return "\\u0000" not in json.dumps(body) and bool(json.dumps(body, ensure_ascii=False).encode())
-    except UnicodeEncodeError:
+        return "\\u0000" not in json.dumps(body) and bool(
+            json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        )
+    except ValueError:
         return False
 
 

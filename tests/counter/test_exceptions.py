@@ -1,13 +1,17 @@
 """Refused acts are settled by somebody, once, in one of three ways, and the log says which and why."""
 
 import threading
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from fleet.actors import Actor, Role
 from fleet.audit import Event
 from fleet.auth.service import account_actor
+from fleet.cameras.models import Camera
 from fleet.counter import exceptions
+from fleet.counter.clerks import LONGEST_AWAY
 from fleet.counter.exceptions import Decision
 from fleet.counter.models import Settlement
 from fleet.errors import Conflict, FleetError, Invalid
@@ -47,6 +51,24 @@ def test_a_supervisor_overrides_a_lapsed_training_and_the_act_keeps_its_time(cou
         Event.COUNTER_ACT_SETTLED,
     ]
     assert counters.log(serial)[-1].facts["reason"] == "course was on Tuesday"
+
+
+def test_an_act_that_claims_to_be_of_long_ago_is_done_again_no_further_back_than_a_page_may_be_away(
+    counters: Counters, make: Factory
+) -> None:
+    serial, collar, number = make.camera(), make.officer(), act_id()
+    with counters.app.database.transaction() as session:
+        session.execute(
+            sa.update(Camera).where(Camera.serial == serial).values(custody_at=counters.now - timedelta(days=90))
+        )
+    counters.bring("issue", meant(serial, collar), counters.now - timedelta(days=60), id=number)
+    [exception] = counters.exceptions(number)
+    arrived = counters.now
+
+    settle(counters, exception.act_number, Decision(Settlement.DONE_AGAIN, "the page's clock was wrong"))
+
+    assert counters.holder(serial) == collar
+    assert counters.allocations(serial)[0].issued_at == arrived - LONGEST_AWAY
 
 
 def test_a_store_cannot_override_by_settling(counters: Counters, make: Factory) -> None:

@@ -150,6 +150,19 @@ def test_an_act_that_arrives_after_it_was_undone_is_not_done(counters: Counters,
     assert counters.allocations(serial) == []
 
 
+def test_nobody_undoes_another_clerks_act(counters: Counters, make: Factory) -> None:
+    serial, collar, number, withdrawal = make.camera(), make.officer(), act_id(), act_id()
+    counters.bring("issue", meant(serial, collar), counters.now, id=number)
+    other = counters.clerk_of(new_account(counters.app, Role.STORE), counters.now)
+    body = {"of": number, "kind": "issue", "camera": serial, "officer": collar}
+
+    kept = counters.bring("withdraw", body, counters.later(seconds=5), id=withdrawal, clerk=other, is_signed=True)
+
+    assert kept.outcome is Outcome.REFUSED
+    assert counters.holder(serial) == collar
+    assert len(counters.exceptions(withdrawal)) == 1
+
+
 def test_an_act_is_its_clerks_whoever_brings_it(counters: Counters, make: Factory) -> None:
     serial, other = make.camera(), new_account(counters.app, Role.SUPERVISOR)
     clerk = counters.clerk_of(other, counters.now)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -163,7 +164,7 @@ def test_an_act_with_an_edited_token_is_listed_and_not_done(clerk: Person, make:
     [
         {"id": "short"}, {"id": None}, {"made_at": "yesterday"}, {"made_at": "2026-01-01T00:00:00"}, {"body": []},
         {"body": {"camera": "\0"}}, {"body": {"camera": "\ud800"}}, {"clock_offset_s": "nan"}, {"unknown": 1},
-        {"kind": ""},
+        {"kind": ""}, {"body": {"camera": math.inf}},
     ],
 )  # fmt: skip
 def test_what_is_no_act_is_refused_in_whole(clerk: Person, make: Factory, wrong: dict[str, Any]) -> None:
