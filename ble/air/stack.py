@@ -1,0 +1,57 @@
+"""A whole Bluetooth stack in software on the air: bumble's host, GATT and security manager over ``AirController``."""
+
+from collections import OrderedDict
+
+from bumble import hci
+from bumble.device import AdvertisementDataAccumulator, Device, DeviceConfiguration
+from bumble.keys import MemoryKeyStore
+
+from ble.air.controller import AirController, QuietHost
+from ble.air.link import AirLink
+
+# What bumble keeps of each address that it has heard; addresses are renewed all day, so it must not grow with them.
+ADDRESSES_KEPT = 512
+
+
+class Accumulators(OrderedDict[hci.Address, AdvertisementDataAccumulator]):
+    """The last so many addresses heard."""
+
+    def __setitem__(self, address: hci.Address, accumulator: AdvertisementDataAccumulator) -> None:
+        super().__setitem__(address, accumulator)
+        if len(self) > ADDRESSES_KEPT:
+            self.popitem(last=False)
+
+
+class AirDevice(Device):
+    """A bumble device with a controller on the air."""
+
+    def __init__(self, controller: AirController, config: DeviceConfiguration) -> None:
+        super().__init__(config=config, host=QuietHost(controller, controller))
+        self.controller = controller
+        self.keystore = MemoryKeyStore()
+
+    async def start_scanning(self, *args: object, **kwargs: object) -> None:
+        await super().start_scanning(*args, **kwargs)  # type: ignore[arg-type]
+        self.advertisement_accumulators = Accumulators()
+
+    def lose_power(self) -> None:
+        """Gone this moment: nothing is said to anybody, and what waited for an answer is told that none will come."""
+        self.controller.power_off()
+        self.host.on_transport_lost()  # type: ignore[no-untyped-call]
+
+
+async def power_on(link: AirLink, name: str, *, at: tuple[float, float] = (0.0, 0.0), irk: bytes = b"") -> AirDevice:
+    """A stack under this name on the link, at this place in metres.
+
+    It says nothing until told to, has a random address that means nothing, and no name. With an identity resolving
+    key (16 bytes) its address is a resolvable private one.
+    """
+    controller = AirController(name, link)
+    link.move(name, *at)
+    config = DeviceConfiguration(name="", address=hci.Address.generate_private_address(), advertising_data=b"")
+    if irk:
+        config.irk = irk
+        config.le_privacy_enabled = True
+    device = AirDevice(controller, config)
+    await device.power_on()
+    return device
