@@ -1,1 +1,4 @@
-"""Secure pairing of Tasers and cameras, and the activation beacon, over Bluetooth Low Energy."""
+"""Pairing and activation over Bluetooth: the protocol, the station, the monitor and the simulated devices.
+
+Knows nothing of the service. ``ble.protocol`` is pure: no radio, no clock, no files; ``docs/protocol.md`` specifies it.
+"""

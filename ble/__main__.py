@@ -1,0 +1,12 @@
+"""``python -m ble``: every verb is one line here and lives in the module of its part."""
+
+import click
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Pair Tasers with cameras, prove it, read logs, and simulate both with their radio."""
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m ble")
