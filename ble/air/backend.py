@@ -5,7 +5,7 @@ bumble reports a lost link by cancelling what waits, which must not look like th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar, cast
 from uuid import UUID
@@ -63,14 +63,14 @@ def _uuid(little_endian: bytes) -> str:
     return normalize_uuid_32(number) if len(little_endian) == 4 else str(UUID(int=number))  # noqa: PLR2004
 
 
-def advertisement_data(data: bytes, rssi: int, *details: object) -> AdvertisementData:
-    """What bleak makes of advertising data (Core Specification Supplement, part A)."""
+def advertisement_data(found: Iterable[tuple[int, bytes]], rssi: int, *details: object) -> AdvertisementData:
+    """What bleak makes of the structures in advertising data (Core Specification Supplement, part A)."""
     name: str | None = None
     power: int | None = None
     manufacturer: dict[int, bytes] = {}
     services: list[str] = []
     service_data: dict[str, bytes] = {}
-    for kind, value in structures(data):
+    for kind, value in found:
         if size := _UUID_LISTS.get(kind):
             services += [_uuid(value[at : at + size]) for at in range(0, len(value) - size + 1, size)]
         elif (size := _SERVICE_DATA.get(kind)) and len(value) >= size:
@@ -158,7 +158,8 @@ class BumbleScanner(BaseBleakScanner):
 
     def _on_advertisement(self, heard: Advertisement) -> None:
         address = heard.address.to_string(False)
-        data = advertisement_data(heard.data_bytes, heard.rssi, heard)
+        # With an active scan these are the advertisement's and the response's together.
+        data = advertisement_data(((int(kind), value) for kind, value in heard.data.ad_structures), heard.rssi, heard)
         if not self.is_allowed_uuid(data.service_uuids):
             return
         device = self.create_or_update_device(address, address, data.local_name, heard.address, data)
