@@ -53,6 +53,20 @@ class Claim(IntEnum):
     PEER = -65559
     REASON = -65560
     SERIAL = -65561
+    SEQUENCE = -65601
+    PREVIOUS = -65602
+    EVENT = -65603
+    SENT = -65604
+    PAIRING = -65605
+    EVENT_AT = -65606
+    HEARD_AT = -65607
+    BEACON = -65608
+    SUSPECTED = -65609
+    RECORDING = -65610
+    RECORDING_HASH = -65611
+    RECORDING_FROM = -65612
+    RECORDING_TO = -65613
+    OFFSET = -65614
 
 
 @dataclass(frozen=True)
