@@ -2,11 +2,15 @@
 
 import click
 
+from ble.air.simulate import simulate
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Pair Tasers with cameras, prove it, read logs, and simulate both with their radio."""
 
+
+main.add_command(simulate)
 
 if __name__ == "__main__":
     main(prog_name="python -m ble")

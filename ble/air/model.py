@@ -6,7 +6,7 @@ that it does not exceed by the capture threshold.
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -103,9 +103,9 @@ class Air:
         self.sent += more
         self._meeting += [None] * len(more)
 
-    def at(self, listener: Listener) -> "Reception":
-        """What this listener hears, from the beginning on."""
-        return Reception(self, listener)
+    def at(self, listener: Listener, watched: int = 0) -> "Reception":
+        """What this listener hears, from the beginning on. Of one emitter it counts what it did not hear, and why."""
+        return Reception(self, listener, watched)
 
     def meeting(self, index: int) -> Sequence[int]:
         """The emitters of the advertising events that overlap this one."""
@@ -130,7 +130,7 @@ class Air:
 class Reception:
     """One listener on the air, going forward in time."""
 
-    def __init__(self, air: Air, listener: Listener) -> None:
+    def __init__(self, air: Air, listener: Listener, watched: int) -> None:
         strengths = [air.radio.rssi(math.dist(one.place, listener.place)) for one in air.emitters]
         self._air = air
         self._listener = listener
@@ -138,8 +138,8 @@ class Reception:
         self._audible = [air.radio.audible(strength) for strength in strengths]
         self._losses: dict[int, int] = {}
         self._index = 0
-        # What became of the packets that were not heard, by emitter.
-        self.unheard: defaultdict[int, Counter[Fate]] = defaultdict(Counter)
+        self._watched = watched
+        self.unheard: Counter[Fate] = Counter()
 
     def until(self, end_s: float) -> Iterator[Packet]:
         """Every packet heard that starts before ``end_s`` and after the last one asked for, in order."""
@@ -151,19 +151,19 @@ class Reception:
             start, emitter, number = sent[index]
             if audible[emitter]:
                 yield from self._heard(index, start, emitter, number)
-            else:
-                self.unheard[emitter][Fate.OUT_OF_RANGE] += 1
+            elif emitter == self._watched:
+                self.unheard[Fate.OUT_OF_RANGE] += 1
 
     def _heard(self, index: int, start: float, emitter: int, number: int) -> Iterator[Packet]:
         channels = self._channels(start)
-        if not channels:
-            self.unheard[emitter][Fate.NOT_LISTENING] += 1
+        if not channels and emitter == self._watched:
+            self.unheard[Fate.NOT_LISTENING] += 1
         for channel in channels:
             fate = self._fate(index, emitter, packet_number(number, channel))
             if fate is None:
                 yield Packet(emitter, number, channel, start + channel * CHANNEL_STEP_S)
-            else:
-                self.unheard[emitter][fate] += 1
+            elif emitter == self._watched:
+                self.unheard[fate] += 1
 
     def _channels(self, start: float) -> Sequence[int]:
         """On which channels it listens to this advertising event: one, or two or none as it changes its channel."""
@@ -190,6 +190,26 @@ class Reception:
         if source is None:
             source = self._losses[emitter] = self._air.loss_source(emitter, self._listener)
         return source
+
+
+def aloha_bound(radio: Radio, *, at_once: int, period_s: float, chances: float) -> float:
+    """The share of events heard in time if no packet survives a collision and each comes at a random phase.
+
+    Pure ALOHA (Abramson 1970): a packet is free of collisions with probability exp(−2G), where G is the load of the
+    other advertisers on one channel, all of them at random phases. ``chances`` are the packets sent in time.
+    """
+    load = (at_once - 1) * LONGEST_PDU_S / period_s
+    heard = math.exp(-2.0 * load) * (1.0 - radio.loss)
+    return 1.0 - float((1.0 - heard) ** chances)
+
+
+def wait_bound_s(scan: Scan, share: float) -> float:
+    """The least time within which this share of packets can be heard: of a sender that never pauses on any channel.
+
+    It waits for the scanner's window if that is closed, and for one packet to be over.
+    """
+    closed = scan.interval_s - scan.window_s
+    return max(0.0, closed - (1.0 - share) * scan.interval_s) + LONGEST_PDU_S
 
 
 def _times(seed: int, emitter: Emitter) -> Iterator[float]:
