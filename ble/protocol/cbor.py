@@ -162,10 +162,16 @@ class _Reader:
         last = b""
         for _ in range(size):
             start = self._at
-            key = self.value(1)
+            key = self._key()
             name = self._data[start : self._at]
             if name <= last:
                 raise CborError("keys out of order or given twice")
             last = name
             found[key] = self.value(depth)
         return found
+
+    def _key(self) -> int | bytes | str:
+        key = self.value(1)
+        if isinstance(key, bool) or not isinstance(key, int | bytes | str):
+            raise CborError("a key that is neither number nor string")
+        return key

@@ -23,7 +23,6 @@ class Claim(IntEnum):
     """Names of claims. Registered: RFC 8392 and RFC 8747; the others are this protocol's."""
 
     SUBJECT = 2
-    AUDIENCE = 3
     EXPIRES_AT = 4
     ISSUED_AT = 6
     ID = 7
@@ -43,7 +42,6 @@ class Claim(IntEnum):
     JOB = -65549
     SPPM = -65550
     CLOCK = -65551
-    CLOCK_SET = -65552
     BATTERY = -65553
     COUNTER = -65554
     NONCE = -65555
@@ -53,6 +51,7 @@ class Claim(IntEnum):
     PEER = -65559
     REASON = -65560
     SERIAL = -65561
+    KEY = -65562
     SEQUENCE = -65601
     PREVIOUS = -65602
     EVENT = -65603
@@ -93,13 +92,6 @@ class Claims:
             case int(number) if -most <= number <= most:
                 return number
         raise ClaimError(f"{claim.name.lower()} is no number within ±{most}")
-
-    def flag(self, claim: Claim) -> bool:
-        """True or false."""
-        found = self.fields.get(claim)
-        if isinstance(found, bool):
-            return found
-        raise ClaimError(f"{claim.name.lower()} is neither true nor false")
 
     def text(self, claim: Claim, *, least: int = 1) -> str:
         """Printable text of ``least`` to 64 characters."""

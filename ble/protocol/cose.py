@@ -101,12 +101,28 @@ class PrivateKey:
 
     @cached_property
     def public(self) -> PublicKey:
-        """Its public half."""
+        """Its public half.
+
+        Raises:
+            BadKey: it is no private key on P-256.
+        """
         try:
             numbers = ec.derive_private_key(int.from_bytes(self.secret), ec.SECP256R1()).public_key().public_numbers()
         except ValueError as error:
             raise BadKey("not a private key on P-256") from error
         return PublicKey(numbers.x.to_bytes(_COORDINATE), numbers.y.to_bytes(_COORDINATE))
+
+    @classmethod
+    def decode(cls, secret: bytes) -> Self:
+        """Read a key's 32 bytes.
+
+        Raises:
+            BadKey: it is no private key on P-256.
+        """
+        key = cls(secret)
+        if len(secret) != _COORDINATE or not key.public:
+            raise BadKey(f"not a private key of {_COORDINATE} bytes")
+        return key
 
     @cached_property
     def _cose(self) -> COSEKeyInterface:

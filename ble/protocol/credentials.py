@@ -5,6 +5,7 @@ authority and permit keys stand, and which devices' keys are revoked; each has a
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
@@ -106,14 +107,31 @@ class Trust:
         """
         if len(self.revoked) > REVOKED_LIMIT or max(len(self.authority_keys), len(self.permit_keys)) > KEYS_LIMIT:
             raise CredentialError(f"a device has room for {KEYS_LIMIT} keys and {REVOKED_LIMIT} revocations")
-        fields: dict[Claim, cbor.Value] = {
+        return claims.sign(authority, _TRUST, self._fields())
+
+    def _fields(self) -> dict[Claim, cbor.Value]:
+        return {
             Claim.AUTHORITY_KEYS: [key.parameters() for key in self.authority_keys],
             Claim.PERMIT_KEYS: [key.parameters() for key in self.permit_keys],
             Claim.EPOCH: self.epoch,
             Claim.ISSUED_AT: self.issued_at,
             Claim.REVOKED: list[cbor.Value](sorted(self.revoked)),
         }
-        return claims.sign(authority, _TRUST, fields)
+
+    def plain(self) -> cbor.Value:
+        """As plain data for a device's own store."""
+        return {int(claim): value for claim, value in self._fields().items()}
+
+    @classmethod
+    def from_plain(cls, found: cbor.Value) -> Self:
+        """Read what ``plain`` made.
+
+        Raises:
+            ClaimError: it did not make this.
+        """
+        if not isinstance(found, dict):
+            raise ClaimError("no map of claims")
+        return cls._read(Claims(found))
 
     @classmethod
     def first(cls, data: bytes) -> Self:
@@ -141,6 +159,30 @@ class Trust:
         if later.epoch < self.epoch or (later.epoch == self.epoch and later != self):
             raise CredentialError(f"trust of epoch {later.epoch} does not follow epoch {self.epoch}")
         return later
+
+    @classmethod
+    def epoch_of(cls, data: bytes) -> int:
+        """The epoch that a trust claims, believed by nobody yet.
+
+        Raises:
+            CredentialError: it is no trust.
+        """
+        try:
+            return claims.unverified(data, _TRUST).whole(Claim.EPOCH)
+        except ClaimError as error:
+            raise CredentialError(f"trust: {error}") from error
+
+    def follow(self, chain: Iterable[bytes]) -> Self:
+        """The latest trust that a chain leads to, oldest first. What does not follow is passed over.
+
+        A chain holds each trust at which the authority's keys changed and the newest; a reader that has part of it
+        already goes on from there.
+        """
+        held = self
+        for data in chain:
+            with suppress(CredentialError):
+                held = held.successor(data)
+        return held
 
     def credential(self, data: bytes, *, now: int | None) -> Credential:
         """Read a credential and check that it stands.

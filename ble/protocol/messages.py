@@ -4,6 +4,7 @@
 station asks, the device answers each request with one message, and nothing is asked before the last answer came.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Final, get_type_hints
@@ -25,12 +26,13 @@ class MessageError(ValueError):
 class Hello:
     """Station, in the clear: who it says it is, so that the device can decide whether to speak at all.
 
-    ``trust`` is the newest signed trust that the station has from the service, for devices that hold an older one.
+    ``trust`` is the chain of signed trusts that the station has from the service, oldest first, for devices that hold
+    an older one: each at which the authority's keys changed, and the newest.
     """
 
     version: int
     credential: bytes
-    trust: bytes
+    trust: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """Station: say who you are and how you are. A fresh nonce is part of every report."""
+    """Station: say who you are and how you are. A fresh nonce is part of every report.
+
+    ``peer`` is the key id of a device: only pairings with it are named then; empty asks for all, the newest 256.
+    """
+
+    peer: bytes
 
 
 @dataclass(frozen=True)
@@ -111,9 +118,9 @@ class Unpair:
 
 @dataclass(frozen=True)
 class SetTrust:
-    """Station: a newer signed trust."""
+    """Station: newer signed trusts, oldest first."""
 
-    trust: bytes
+    trust: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -139,10 +146,10 @@ class Enrol:
 
 @dataclass(frozen=True)
 class Commission:
-    """Station: the credential that the authority issued for those keys, and the trust that it hangs on."""
+    """Station: the credential that the authority issued for those keys, and the chain of trusts that it hangs on."""
 
     credential: bytes
-    trust: bytes
+    trust: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -203,6 +210,11 @@ def encode(message: Message) -> bytes:
     """The message's one encoding."""
     body = [_plain(getattr(message, item.name)) for item in fields(message)]
     return cbor.encode([NUMBERS[type(message)], *body])
+
+
+def digest(message: bytes) -> bytes:
+    """SHA-256 of an encoded greeting: the session's message 2 repeats it, so that no word of it can be changed."""
+    return hashlib.sha256(message).digest()
 
 
 def decode(data: bytes) -> Message:

@@ -34,6 +34,7 @@ class Purpose(StrEnum):
 
     PAIR = "pair"
     REKEY = "rekey"
+    COMPANION = "companion"
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,10 @@ class Permit:
 
     Attributes:
         id: 16 bytes, the pairing's name for ever.
-        purpose: a first pairing of the two, or new keys for one that stands.
-        taser_serial: the X2 that the SPPM is fitted to.
-        taser: the SPPM.
-        camera: the camera.
+        purpose: a pairing of the two, new keys for one that stands, or a monitor as a camera's companion.
+        taser_serial: the X2 that the SPPM is fitted to; empty for a companion.
+        taser: the side that begins: the SPPM, or the monitor that becomes a companion.
+        camera: the side that answers: the camera, or the monitor that a Taser is paired with.
         station: the agreement key's id of the station that carries it out.
         job: the service's number of the job.
         issued_at: seconds since 1970 UTC.
@@ -129,7 +130,7 @@ class Permit:
         return cls(
             id=found.bytes_(Claim.ID, ID_SIZE),
             purpose=found.one_of(Claim.KIND, Purpose),
-            taser_serial=found.text(Claim.SERIAL),
+            taser_serial=found.text(Claim.SERIAL, least=0),
             taser=_read_party(found, Claim.TASER),
             camera=_read_party(found, Claim.CAMERA),
             station=found.bytes_(Claim.STATION, KEY_ID_SIZE),

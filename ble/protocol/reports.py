@@ -15,7 +15,7 @@ from ble.protocol.credentials import Kind
 from ble.protocol.levels import Bluetooth, Encryption
 from ble.protocol.permits import ID_SIZE, NONCE_SIZE
 
-PAIRINGS_LIMIT: Final = 1_024
+HELD_LIMIT: Final = 256
 _REPORT: Final = "report"
 _PERCENT = 100
 _HELD = 3
@@ -66,7 +66,17 @@ class Vitals:
 
 @dataclass(frozen=True)
 class Report:
-    """What a device says of itself to one station, once: ``nonce`` is 16 bytes and fresh, ``station`` its key's id."""
+    """What a device says of itself to one station, once.
+
+    Attributes:
+        kind: of the device.
+        serial: its own; the SPPM's for a Taser.
+        vitals: how it is.
+        nonce: 16 bytes, fresh; a permit must carry it.
+        station: the agreement key's id of the station that asked.
+        epoch: of the trust that it holds.
+        held: its pairings, or those with one device, the newest 256.
+    """
 
     kind: Kind
     serial: str
@@ -136,7 +146,7 @@ def _read_vitals(found: Claims) -> Vitals:
 
 
 def _read_held(found: Claims) -> Iterable[Held]:
-    for item in found.items(Claim.PAIRINGS, most=PAIRINGS_LIMIT):
+    for item in found.items(Claim.PAIRINGS, most=HELD_LIMIT):
         if not isinstance(item, list) or len(item) != _HELD:
             raise ClaimError("a held pairing is an id, a key id and a standing")
         one = Claims({Claim.ID: item[0], Claim.PEER: item[1], Claim.KIND: item[2]})

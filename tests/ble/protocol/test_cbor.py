@@ -50,6 +50,8 @@ def test_bytes_are_refused_or_are_the_one_encoding_of_their_value(data: bytes) -
         "61ff",  # no UTF-8
         "9bffffffffffffffff",  # an array longer than the message
         "818181818181818100",  # nine deep
+        "a18000",  # a key that is an array
+        "a1f500",  # a key that is true
         "0000",  # two values
         "",
     ],
