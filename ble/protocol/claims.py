@@ -93,6 +93,13 @@ class Claims:
                 return number
         raise ClaimError(f"{claim.name.lower()} is no number within ±{most}")
 
+    def flag(self, claim: Claim) -> bool:
+        """True or false."""
+        found = self.fields.get(claim)
+        if isinstance(found, bool):
+            return found
+        raise ClaimError(f"{claim.name.lower()} is neither true nor false")
+
     def text(self, claim: Claim, *, least: int = 1) -> str:
         """Printable text of ``least`` to 64 characters."""
         found = self.fields.get(claim)
