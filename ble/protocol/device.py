@@ -89,8 +89,13 @@ class Device(ABC, Generic[State]):
         self._asked = False
         self._drop()
 
+    @abstractmethod
     def _drop(self) -> None:
         """Forget the transaction under way."""
+
+    @abstractmethod
+    def _abandon(self, pairing: bytes) -> None:
+        """Forget the transaction under way if it is for this pairing."""
 
     def disconnected(self, link: Hashable) -> None:
         """The connection is gone."""
@@ -227,11 +232,11 @@ class Device(ABC, Generic[State]):
 
     def unpair(self, request: Unpair, _at: Moment) -> Reply:
         """Forget a pairing because the service says so. That it is forgotten already is no error."""
-        self._drop()
         try:
             order = UnpairOrder.read(request.order, present(self.memory.trust).permit_keys)
         except PermitError as error:
             raise Refusing(Refusal.ORDER, str(error)) from error
+        self._abandon(order.pairing)
         held = self.memory.pairing(order.pairing)
         return Reply(Done(), None if held is None else self.memory.without([order.pairing]))
 
@@ -282,18 +287,14 @@ class Device(ABC, Generic[State]):
         return replace(self.memory.without(revoked), trust=trust)
 
 
-def anytime(states: Iterable[State], opened: State) -> dict[tuple[State, type[Message]], Move[State]]:
+def anytime(states: Iterable[State]) -> dict[tuple[State, type[Message]], Move[State]]:
     """The rows for what a station may ask whenever the session is open: nothing of it moves a pairing on."""
-    rows: dict[tuple[State, type[Message]], Move[State]] = {}
-    for state in states:
-        for kind, act in _ANYTIME.items():
-            rows[state, kind] = Move(act, state)
-        rows[state, Unpair] = Move(Device.unpair, opened)
-    return rows
+    return {(state, kind): Move(act, state) for state in states for kind, act in _ANYTIME.items()}
 
 
 _ANYTIME: Final[dict[type[Message], Callable[[Any, Any, Moment], Reply]]] = {
     ReceiptRequest: Device.receipt,
+    Unpair: Device.unpair,
     SetTrust: Device.set_trust,
     Commission: Device.commission,
     SetClock: Device.pass_on,

@@ -103,7 +103,7 @@ class Initiator:
             self._session.completed_without_message_4()
 
     def export(self, label: int, context: bytes, size: int) -> bytes:
-        """Key material (RFC 9528, section 4.2.1); ``label`` below 256."""
+        """Key material (RFC 9528, section 4.2.1); ``label`` below 24, see ``labels``."""
         with _calling():
             return bytes(self._session.edhoc_exporter(label, context, size))
 
@@ -157,7 +157,7 @@ class Responder:
             self._session.completed_without_message_4()
 
     def export(self, label: int, context: bytes, size: int) -> bytes:
-        """Key material (RFC 9528, section 4.2.1); ``label`` below 256."""
+        """Key material (RFC 9528, section 4.2.1); ``label`` below 24, see ``labels``."""
         with _calling():
             return bytes(self._session.edhoc_exporter(label, context, size))
 

@@ -91,6 +91,10 @@ class _Side(Device[State]):
         self._nonce: bytes | None = None
         self._transaction: Transaction | None = None
 
+    def _abandon(self, pairing: bytes) -> None:
+        if self._transaction is not None and self._transaction.permit.id == pairing:
+            self._drop()
+
     def _accept(self, offer: Offer, at: Moment) -> Transaction:
         """Check that a permit fits this device, this moment and this station, and use up its nonce."""
         permit = self._read(offer)
@@ -167,12 +171,13 @@ class _Side(Device[State]):
         """The pairing that a finished handshake makes, with its keys."""
         transaction = present(self._transaction)
         permit, peer = transaction.permit, transaction.peer
+        context = labels.CONTEXT + permit.id
         pairing = Pairing(
             permit.id, transaction.digest, peer.agreement.id, peer.serial, peer.signing, start,
-            export(labels.CHECK, permit.id, CHECK_SIZE), standing,
+            export(labels.CHECK, context, CHECK_SIZE), standing,
         )  # fmt: skip
         beacon, identifier, companion = (
-            export(label, permit.id, KEY_SIZE) for label in (labels.BEACON, labels.IDENTIFIER, labels.COMPANION)
+            export(label, context, KEY_SIZE) for label in (labels.BEACON, labels.IDENTIFIER, labels.COMPANION)
         )
         return Born(pairing, beacon, identifier, companion)
 
@@ -363,7 +368,7 @@ TASER: Final[Table[TaserState]] = {
     (T.ANSWERED, ReportRequest): Move(TaserSide.report, T.REPORTED),
     (T.ANSWERED, Relay): Move(TaserSide.confirmed, T.AGREED),
     (T.AGREED, ReportRequest): Move(TaserSide.report, T.REPORTED),
-    **anytime((T.OPEN, T.REPORTED, T.OFFERED, T.ANSWERED, T.AGREED), T.OPEN),
+    **anytime((T.OPEN, T.REPORTED, T.OFFERED, T.ANSWERED, T.AGREED)),
 }
 
 CAMERA: Final[Table[CameraState]] = {
@@ -385,5 +390,5 @@ CAMERA: Final[Table[CameraState]] = {
     (C.PREPARED, ReportRequest): Move(CameraSide.report, C.REPORTED),
     (C.PREPARED, Receipt): Move(CameraSide.shown, C.AGREED),
     (C.AGREED, ReportRequest): Move(CameraSide.report, C.REPORTED),
-    **anytime((C.OPEN, C.REPORTED, C.PERMITTED, C.ANSWERED, C.PREPARED, C.AGREED), C.OPEN),
+    **anytime((C.OPEN, C.REPORTED, C.PERMITTED, C.ANSWERED, C.PREPARED, C.AGREED)),
 }

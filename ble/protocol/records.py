@@ -26,8 +26,8 @@ class RecordError(ValueError):
 
 class _Direction:
     def __init__(self, export: Export, key_label: int, nonce_label: int) -> None:
-        self._cipher = AESCCM(export(key_label, b"", KEY_SIZE), tag_length=TAG_SIZE)
-        self._start = int.from_bytes(export(nonce_label, b"", NONCE_SIZE))
+        self._cipher = AESCCM(export(key_label, labels.CONTEXT, KEY_SIZE), tag_length=TAG_SIZE)
+        self._start = int.from_bytes(export(nonce_label, labels.CONTEXT, NONCE_SIZE))
         self.number = 0
 
     def next(self) -> bytes:

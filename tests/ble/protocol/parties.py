@@ -5,6 +5,7 @@ owner carries out steps as ``ble.protocol.steps`` says: write, then send.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -45,9 +46,9 @@ class Owner:
     uptime_s: float = 100.0
     stored: bytes = b""
     keys: dict[bytes, tuple[bytes, bytes, bytes]] = field(default_factory=dict)
-    # Where the power is cut, by what is being done: "write" or "send", counted from 1; 0 is never.
+    # Where the power is cut, by what is about to be done: "receive", "write" or "send", counted from 1; 0 is never.
     cut_at: tuple[str, int] = ("", 0)
-    done: dict[str, int] = field(default_factory=lambda: {"write": 0, "send": 0})
+    done: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -57,6 +58,7 @@ class Owner:
 
     def receive(self, link: object, data: bytes) -> bytes | None:
         """Carry out what the side makes of a message."""
+        self._count("receive")
         return self.carry_out(self.side.receive(link, data, Moment(self.uptime_s, self.vitals)))
 
     def carry_out(self, step: Step) -> bytes | None:
