@@ -3,6 +3,7 @@
 from fleet.audit import models as audit
 from fleet.auth import models as auth
 from fleet.cameras import models as cameras
+from fleet.capture import models as capture
 from fleet.counter import models as counter
 from fleet.custody import models as custody
 from fleet.custody import notices
@@ -10,6 +11,7 @@ from fleet.demonstration import DemonstrationPart
 from fleet.idempotency import IdempotencyKey
 from fleet.jobs import models as jobs
 from fleet.lifecycle import models as lifecycle
+from fleet.pairings import models as pairings
 from fleet.people import models as people
 from fleet.sites import models as sites
 from fleet.statistics import models as statistics
@@ -24,11 +26,13 @@ __all__ = [
     "audit",
     "auth",
     "cameras",
+    "capture",
     "counter",
     "custody",
     "jobs",
     "lifecycle",
     "notices",
+    "pairings",
     "people",
     "sites",
     "statistics",

@@ -46,6 +46,14 @@ site.edit          .  .  .  x  .  .  .  x  .  .
 dock.edit          .  .  x  x  .  .  .  x  .  .
 taser.view         x  x  x  x  x  x  .  x  .  .
 taser.edit         .  x  .  .  .  .  .  x  .  .
+pairing.view       .  x  x  .  x  x  .  x  .  .
+pairing.manage     .  x  .  .  .  .  .  x  .  .
+pairing.switch     .  .  x  .  .  .  .  x  .  .
+station.manage     .  .  x  .  .  .  .  x  .  .
+station.work       .  .  .  .  .  .  .  x  .  x
+trust.view         .  x  x  .  .  .  .  x  x  x
+activation.view    .  x  .  .  x  x  .  x  .  .
+activation.report  .  .  .  .  .  .  .  x  x  x
 own-kit.view       x  x  x  x  x  x  x  x  .  .
 own-account        x  x  x  x  x  x  x  x  .  .
 front-page         x  x  x  x  x  x  x  x  .  .

@@ -31,6 +31,14 @@ class Permission(StrEnum):
     DOCK_EDIT = "dock.edit"
     TASER_VIEW = "taser.view"
     TASER_EDIT = "taser.edit"
+    PAIRING_VIEW = "pairing.view"
+    PAIRING_MANAGE = "pairing.manage"
+    PAIRING_SWITCH = "pairing.switch"
+    STATION_MANAGE = "station.manage"
+    STATION_WORK = "station.work"
+    TRUST_VIEW = "trust.view"
+    ACTIVATION_VIEW = "activation.view"
+    ACTIVATION_REPORT = "activation.report"
     OWN_KIT_VIEW = "own-kit.view"
     OWN_ACCOUNT = "own-account"
     FRONT_PAGE = "front-page"
@@ -43,6 +51,7 @@ class Permission(StrEnum):
 
 
 _LOOK = frozenset({Permission.CAMERA_VIEW, Permission.PERSON_VIEW, Permission.SITE_VIEW, Permission.TASER_VIEW})
+_RADIO = frozenset({Permission.PAIRING_VIEW, Permission.ACTIVATION_VIEW})
 _SELF = frozenset({Permission.OWN_KIT_VIEW, Permission.OWN_ACCOUNT, Permission.FRONT_PAGE})
 _COUNTER = frozenset({Permission.COUNTER_USE, Permission.CAMERA_ISSUE, Permission.CAMERA_RETURN})
 _STORE = _COUNTER | {Permission.STOCK_MANAGE, Permission.CAMERA_RETIRE, Permission.PERSON_EDIT, Permission.VISIT_VIEW}
@@ -63,17 +72,19 @@ _SUPERVISION = frozenset(
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.STORE: _LOOK | _SELF | _STORE | {Permission.CAMERA_EDIT},
-    Role.ARMOURER: _LOOK | _SELF | {Permission.TASER_EDIT},
+    Role.ARMOURER: _LOOK | _SELF | _RADIO | {Permission.TASER_EDIT, Permission.PAIRING_MANAGE, Permission.TRUST_VIEW},
     Role.IT: _LOOK
     | _SELF
+    # Whoever may pair may not also make the station that does it: it takes two to put a rogue one to use.
+    | {Permission.PAIRING_VIEW, Permission.PAIRING_SWITCH, Permission.STATION_MANAGE, Permission.TRUST_VIEW}
     | {Permission.CAMERA_EDIT, Permission.DOCK_EDIT, Permission.JOB_VIEW, Permission.WEBHOOK_MANAGE},
     Role.ESTATES: _LOOK | _SELF | {Permission.SITE_EDIT, Permission.DOCK_EDIT},
-    Role.SUPERVISOR: _LOOK | _SELF | _STORE | _SUPERVISION,
-    Role.AUDITOR: _LOOK | _SELF | {Permission.AUDIT_VIEW, Permission.JOB_VIEW, Permission.VISIT_VIEW},
+    Role.SUPERVISOR: _LOOK | _SELF | _STORE | _SUPERVISION | _RADIO,
+    Role.AUDITOR: _LOOK | _SELF | _RADIO | {Permission.AUDIT_VIEW, Permission.JOB_VIEW, Permission.VISIT_VIEW},
     Role.OFFICER: _SELF,
     Role.ADMIN: frozenset(Permission),
-    Role.DOCK: frozenset(),
-    Role.STATION: frozenset(),
+    Role.DOCK: frozenset({Permission.TRUST_VIEW, Permission.ACTIVATION_REPORT}),
+    Role.STATION: frozenset({Permission.STATION_WORK, Permission.TRUST_VIEW, Permission.ACTIVATION_REPORT}),
 }
 # What is left of a session whose clerk was changed by a badge: a badge is a card on a lanyard, not a password.
 BADGE_PERMISSIONS = _COUNTER | {Permission.FRONT_PAGE}

@@ -2,9 +2,10 @@
 
 from fleet.jobs.job import Occasion, Result
 from fleet.webhooks import delivery
+from fleet.vault import Vault
 from fleet.webhooks.addresses import Where
 from fleet.webhooks.courier import Courier
-from fleet.webhooks.signature import Vault
+from fleet.webhooks.signature import PURPOSE
 
 
 def deliver(occasion: Occasion) -> Result:
@@ -21,7 +22,7 @@ def _courier(occasion: Occasion) -> Courier:
         settings = occasion.app.fleet_settings
         kept = occasion.app.extensions[__name__] = Courier(
             occasion.app.database,
-            Vault(str(occasion.app.secret_key)),
+            Vault(str(occasion.app.secret_key), PURPOSE),
             Where(settings.webhook_networks, plain_http=settings.webhook_plain_http),
             may_go_on=occasion.goes_on,
         )

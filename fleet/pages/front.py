@@ -25,7 +25,7 @@ from fleet.pages.me import own_kit
 from fleet.pages.sites import next_stages
 from fleet.sites import service as sites
 from fleet.sites.stages import Stage
-from fleet.tasers import service as tasers
+from fleet.tasers import register as tasers
 from fleet.web import allow, caller
 from fleet.webhooks import service as subscriptions
 

@@ -14,7 +14,7 @@ from fleet.errors import FleetError, Invalid
 from fleet.pages import forms, visits
 from fleet.people import pins
 from fleet.people import service as people
-from fleet.tasers import service as tasers
+from fleet.tasers import register as tasers
 from fleet.visits import book
 from fleet.web import allow, caller, service
 

@@ -17,7 +17,7 @@ from fleet.pages.listing import Column, Listing, older
 from fleet.pages.records import Record
 from fleet.paging import Page, Paging
 from fleet.people import pins, schemas, service
-from fleet.tasers import service as tasers
+from fleet.tasers import register as tasers
 from fleet.web import allow, caller
 
 pages = Blueprint("people_pages", __name__)

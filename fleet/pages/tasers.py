@@ -6,14 +6,14 @@ from fleet.audit import Subject
 from fleet.auth.permissions import Permission
 from fleet.pages.listing import Column, Listing
 from fleet.pages.records import Record
-from fleet.tasers import schemas, service
+from fleet.tasers import register, schemas, service
 from fleet.web import allow, caller
 
 pages = Blueprint("tasers_pages", __name__)
 
 LIST = Listing(
     path="/tasers", title="Tasers", one="Taser", many="Tasers", view=Permission.TASER_VIEW, query=schemas.TaserQuery,
-    find=service.find, count=service.count, sorts=list(service.SORTS), add=Permission.TASER_EDIT,
+    find=register.find, count=register.count, sorts=list(register.SORTS), add=Permission.TASER_EDIT,
     search="Serial of the Taser or of its SPPM",
     columns=[
         Column("serial", to="taser"), Column("model", show="word"), Column("sppm"), Column("firmware"),
@@ -25,7 +25,7 @@ LIST.add_to(pages)
 
 Record(
     path="/tasers", one="Taser", key="serial", subject=Subject.TASER, edit=Permission.TASER_EDIT,
-    new=schemas.NewTaser, change=schemas.TaserChange, get=service.get, register=service.register,
+    new=schemas.NewTaser, change=schemas.TaserChange, get=register.get, register=service.register,
     revise=service.revise,
     hints={
         "sppm": "The serial of the fitted magazine. An X26 has none (rule 2).",
@@ -40,4 +40,4 @@ Record(
 def taser(serial: str) -> str:
     """One Taser."""
     session, _ = caller()
-    return render_template("tasers/taser.html", taser=service.get(session, serial))
+    return render_template("tasers/taser.html", taser=register.get(session, serial))

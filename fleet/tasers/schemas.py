@@ -2,16 +2,19 @@
 
 import marshmallow as ma
 
-from fleet.api import LONGEST_NAME, Identifier, ListQuery, Schema, Text, Word
+from fleet.api import LONGEST_NAME, Identifier, Instant, ListQuery, Schema, Text, Word
 from fleet.cameras.states import Bluetooth
 from fleet.tasers.models import TaserModel
+from fleet.tasers.states import TaserCustody
 
 
 class TaserQuery(ListQuery):
     model = Word(TaserModel)
+    custody = Word(TaserCustody)
     site = Identifier()
     holder = Identifier()
     sppm = ma.fields.String(validate=ma.validate.OneOf(["fitted", "missing"]))
+    log = ma.fields.String(validate=ma.validate.OneOf(["nearly-full"]))
     q = ma.fields.String()
 
 
@@ -29,4 +32,18 @@ class NewTaser(TaserChange):
 
 
 class TaserSchema(NewTaser):
-    pass
+    custody = Word(TaserCustody)
+    custody_at = Instant(allow_none=True)
+    levels_reported_at = Instant(allow_none=True)
+    battery_percent = ma.fields.Integer(allow_none=True)
+    clock_offset_s = ma.fields.Float(allow_none=True)
+    clock_set = ma.fields.Boolean(allow_none=True)
+    log_entries = ma.fields.Integer(allow_none=True)
+    log_read_at = Instant(allow_none=True)
+    last_seen_at = Instant(allow_none=True)
+    revoked_at = Instant(allow_none=True)
+
+
+class TaserMove(Schema):
+    custody = Word(TaserCustody, required=True)
+    note = Text(allow_none=True, load_default=None)

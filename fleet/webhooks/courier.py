@@ -13,7 +13,7 @@ from fleet.db import Database
 from fleet.webhooks import delivery
 from fleet.webhooks.addresses import Where
 from fleet.webhooks.sending import LIMIT_S, send
-from fleet.webhooks.signature import SecretLost, Vault
+from fleet.vault import SecretLost, Vault
 
 _logger = logging.getLogger(__name__)
 _SENDERS: Final = 16

@@ -20,7 +20,8 @@ from fleet.db import Prepared
 from fleet.webhooks.models import DeliveryState, Webhook, WebhookDelivery, WebhookState
 from fleet.webhooks.sending import Message, Outcome
 from fleet.webhooks.service import TEST, pause_for
-from fleet.webhooks.signature import SecretLost, Vault, headers
+from fleet.vault import SecretLost, Vault
+from fleet.webhooks.signature import headers
 
 # The pauses between attempts: about three days in all.
 PAUSES: Final = tuple(

@@ -21,9 +21,10 @@ from fleet.auth.permissions import Permission, require
 from fleet.db import row_dict
 from fleet.errors import Conflict, Invalid, NotFound, Stale
 from fleet.paging import Page, Paging, capped_count
+from fleet.vault import Vault
 from fleet.webhooks.addresses import NotAllowed, Where
 from fleet.webhooks.models import DeliveryState, Webhook, WebhookDelivery, WebhookState
-from fleet.webhooks.signature import Vault, new_secret
+from fleet.webhooks.signature import new_secret
 
 TEST = "webhook.test"
 # A receiver that changes to the new secret within this time loses nothing.

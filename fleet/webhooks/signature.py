@@ -10,44 +10,15 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 _PREFIX = "whsec_"
 _SECRET_BYTES = 32
-
-
-class SecretLost(Exception):
-    """A secret was encrypted under another of the service's keys."""
+# What a vault of these secrets is for.
+PURPOSE = "webhook secrets"
 
 
 def new_secret() -> str:
     """A secret of 256 random bits, as a receiver's library takes it."""
     return _PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
-
-
-class Vault:
-    """Encrypts secrets for the database, under a key derived from the service's own."""
-
-    def __init__(self, secret_key: str) -> None:
-        derived = HKDF(SHA256(), 32, salt=None, info=b"camera-fleet webhook secrets").derive(secret_key.encode())
-        self._fernet = Fernet(base64.urlsafe_b64encode(derived))
-
-    def locked(self, secret: str) -> bytes:
-        """The secret as the database keeps it."""
-        return self._fernet.encrypt(secret.encode())
-
-    def opened(self, kept: bytes) -> str:
-        """The secret again.
-
-        Raises:
-            SecretLost: the service's secret key is another one now.
-        """
-        try:
-            return self._fernet.decrypt(kept).decode()
-        except InvalidToken as error:
-            raise SecretLost from error
 
 
 def headers(identifier: str, body: bytes, valid: Iterable[str], *, now: datetime) -> dict[str, str]:

@@ -25,19 +25,20 @@ from fleet.audit import Event
 from fleet.auth.permissions import Permission
 from fleet.clock import utc_now
 from fleet.errors import Invalid
+from fleet.vault import Vault
 from fleet.web import allow, caller
 from fleet.web import service as running
 from fleet.webhooks import service
 from fleet.webhooks.addresses import Where
 from fleet.webhooks.models import DeliveryState, WebhookState
-from fleet.webhooks.signature import Vault
+from fleet.webhooks.signature import PURPOSE
 
 webhooks = Blueprint("webhooks", __name__, description="Webhooks: who is told of which events of the log")
 
 
 def vault() -> Vault:
     """Opens the running service's secrets."""
-    return Vault(str(current_app.secret_key))
+    return Vault(str(current_app.secret_key), PURPOSE)
 
 
 def where() -> Where:

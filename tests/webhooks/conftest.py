@@ -17,7 +17,7 @@ from fleet.webhooks import delivery, service
 from fleet.webhooks.addresses import Where
 from fleet.webhooks.courier import Courier
 from fleet.webhooks.models import Webhook, WebhookDelivery
-from fleet.webhooks.signature import Vault
+from fleet.vault import Vault
 from tests.factories import unique
 from tests.webhooks.receiver import Receiver, receiving
 
@@ -39,7 +39,7 @@ class Post:
 
     @property
     def vault(self) -> Vault:
-        return Vault(str(self.app.secret_key))
+        return Vault(str(self.app.secret_key), "webhook secrets")
 
     def subscribe(self, url: str, *events: Event, **more: Any) -> tuple[int, str]:
         values = {"name": unique("hook"), "url": url, "events": list(map(str, events or [Event.CAMERA_ISSUED]))} | more
