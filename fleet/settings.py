@@ -54,6 +54,9 @@ class Policy:
     # How long after its due instant a loan is overdue, and when that is escalated (rule 15).
     overdue_steps: tuple[timedelta, ...] = (timedelta(0), timedelta(hours=24), timedelta(hours=72))
     training_notice: timedelta = timedelta(days=30)
+    # What a device must report before it is paired (rule 1): the camera's encryption, and both devices' Bluetooth.
+    pairing_encryption: str = "aes256"
+    pairing_bluetooth: str = "secure-connections"
 
 
 class Transport(StrEnum):
@@ -132,6 +135,7 @@ class Settings:
             training_notice=timedelta(
                 days=reader.read("FLEET_TRAINING_NOTICE_DAYS", _whole(1, 366), Policy.training_notice.days)
             ),
+            **_pairing_levels(reader),
         )
         database_url = reader.read("FLEET_DATABASE_URL", _postgresql_url, None)
         owner_url = reader.read("FLEET_OWNER_DATABASE_URL", _postgresql_url, database_url)
@@ -194,6 +198,15 @@ class _Reader:
             raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(self._wrong))
 
 
+def _pairing_levels(reader: _Reader) -> dict[str, str]:
+    encryption = _one_of("aes128", "aes256")
+    bluetooth = _one_of("secure-connections", "authenticated")
+    return {
+        "pairing_encryption": reader.read("FLEET_PAIRING_ENCRYPTION", encryption, Policy.pairing_encryption),
+        "pairing_bluetooth": reader.read("FLEET_PAIRING_BLUETOOTH", bluetooth, Policy.pairing_bluetooth),
+    }
+
+
 def _mail(reader: _Reader) -> Mail | None:
     server = reader.read("FLEET_SMTP_URL", _smtp_url, None)
     sender = reader.read("FLEET_MAIL_FROM", _address, "")
@@ -250,6 +263,15 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
         if not text.isdecimal() or not low <= int(text) <= high:
             raise ValueError(f"must be a whole number from {low} to {high}, not {text!r}")
         return int(text)
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be {' or '.join(words)}, not {text!r}")
+        return text
 
     return parse
 

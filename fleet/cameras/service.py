@@ -58,6 +58,17 @@ def _columns(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
+def record_levels(session: Session, actor: Actor, serial: str, said: Mapping[str, Any], *, now: datetime) -> None:
+    """Keep the levels that a device itself reported: ``firmware``, ``encryption``, ``bluetooth`` (rule 1).
+
+    ``levels_reported_at`` moves with every report; only a level that differs changes the version, and is logged.
+    """
+    camera = CAMERAS.lock(session, serial)
+    if any(getattr(camera, name) != value for name, value in said.items()):
+        CAMERAS.revise(session, actor, serial, said, at_version=None, now=now)
+    session.execute(sa.update(Camera).where(Camera.id == camera.id).values(levels_reported_at=now))
+
+
 def record_report(session: Session, camera_id: int, said: Mapping[str, Any], *, now: datetime) -> None:
     """Keep what a device says of itself; what it does not mention stays as it was.
 

@@ -20,6 +20,11 @@ def epoch(session: Session) -> int:
     return session.scalar(sa.select(sa.func.coalesce(sa.func.max(TrustChange.epoch), 0))) or 0
 
 
+def epoch_began(session: Session) -> datetime | None:
+    """Since when nothing has changed."""
+    return session.scalar(sa.select(TrustChange.at).order_by(TrustChange.epoch.desc()).limit(1))
+
+
 def changed(session: Session, reason: str, *, now: datetime) -> int:
     """Raise the epoch, so that devices take what they are told next for newer, and answer it."""
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))

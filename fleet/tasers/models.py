@@ -83,7 +83,7 @@ class Pairing(Base):
     """An X2 with the magazine ``sppm``, bound to a camera. Rows are kept for ever; a new try is a new row.
 
     ``because`` says why it is suspended or revoked. The holders are who had each device when it was made or last
-    tested. ``permit`` is the service's signed permission, ``permit_until`` its end. Receipts are what each device
+    tested. ``radio_id`` (16 bytes) is what the two devices call the pairing. ``permit`` is the service's signed permission, ``permit_until`` its end. Receipts are what each device
     signed when both had agreed on keys, which nobody else ever has.
     """
 
@@ -126,6 +126,7 @@ class Pairing(Base):
     camera_holder_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
     created_at: Mapped[datetime] = mapped_column(_Instant)
     created_by: Mapped[str] = mapped_column(sa.Text)
+    radio_id: Mapped[bytes | None] = mapped_column(sa.LargeBinary, unique=True)
     permit: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
     permit_until: Mapped[datetime | None] = mapped_column(_Instant)
     taser_receipt: Mapped[bytes | None] = mapped_column(sa.LargeBinary)

@@ -157,6 +157,14 @@ def read_to_end(session: Session, actor: Actor, serial: str, *, now: datetime) -
         _put(session, actor, taser, TaserCustody.RECONCILED, "its log was read", now)
 
 
+def record_levels(session: Session, actor: Actor, serial: str, said: Mapping[str, Any], *, now: datetime) -> None:
+    """Keep the levels that a Taser itself reported: ``firmware``, ``bluetooth`` (rule 1)."""
+    taser = TASERS.lock(session, serial)
+    if any(getattr(taser, name) != value for name, value in said.items()):
+        TASERS.revise(session, actor, serial, said, at_version=None, now=now)
+    session.execute(sa.update(Taser).where(Taser.id == taser.id).values(levels_reported_at=now))
+
+
 def note_report(session: Session, taser_id: int, said: Mapping[str, Any], *, now: datetime) -> None:
     """Keep what a Taser says of itself; what it does not mention stays. ``said`` has names of ``TaserReport``."""
     changed = {**said, "last_seen_at": now}

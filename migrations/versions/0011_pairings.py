@@ -198,6 +198,7 @@ def _pairings() -> None:
         sa.Column("camera_holder_id", sa.BigInteger(), nullable=True),
         sa.Column("created_at", _INSTANT, nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("radio_id", sa.LargeBinary(), nullable=True),
         sa.Column("permit", sa.LargeBinary(), nullable=True),
         sa.Column("permit_until", _INSTANT, nullable=True),
         sa.Column("taser_receipt", sa.LargeBinary(), nullable=True),
@@ -220,6 +221,7 @@ def _pairings() -> None:
         sa.ForeignKeyConstraint(["taser_holder_id"], ["person.id"], name=op.f("fk_pairing_taser_holder_id")),
         sa.ForeignKeyConstraint(["taser_id"], ["taser.id"], name=op.f("fk_pairing_taser_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pairing")),
+        sa.UniqueConstraint("radio_id", name=op.f("uq_pairing_radio_id")),
     )
     _pairing_indexes()
 

@@ -1,0 +1,126 @@
+"""The keys that the service signs with: made by a command, kept encrypted, rotated with overlap.
+
+An authority key signs devices' credentials and what they are told to trust; a permit key signs permits and orders.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ble.protocol.cose import PrivateKey, PublicKey
+from ble.protocol.credentials import KEYS_LIMIT
+from fleet import audit
+from fleet.actors import Actor
+from fleet.audit import Event, Subject
+from fleet.db import row_dict
+from fleet.errors import Conflict, NotFound, Unavailable
+from fleet.pairings.models import AuthorityKey
+from fleet.pairings.states import KeyUse
+from fleet.tasers import identities
+from fleet.vault import SecretLost, Vault
+
+# What a vault of these keys is for.
+PURPOSE = "device authority"
+_LOCK = 0x6B_65_79_73
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """The keys of one use: the one that signs, and every one that devices are told to trust, the newest last."""
+
+    signing: PrivateKey
+    trusted: tuple[PublicKey, ...]
+
+
+def make(session: Session, actor: Actor, use: KeyUse, *, vault: Vault, now: datetime) -> str:
+    """Make a key and answer its id. Devices trust it from their next contact on, the ones before it as well.
+
+    It signs at once when it is the first; later ones when those before them are retired, so that no device meets a
+    signature by a key that it has not been told of.
+
+    Raises:
+        Conflict: as many are trusted as a device has room for. Retire one.
+    """
+    session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    if len(_live(session, use)) >= KEYS_LIMIT:
+        raise Conflict(f"Devices have room for {KEYS_LIMIT} {use} keys. Retire one first.", mend="admin")
+    key = PrivateKey.generate()
+    kept = vault.locked(base64.b64encode(key.secret).decode())
+    public = key.public.encode()
+    session.add(AuthorityKey(use=use, key_id=key.public.id, public_key=public, secret=kept, created_at=now))
+    session.flush()
+    number = identities.changed(session, f"a new {use} key", now=now)
+    name = key.public.id.hex()
+    audit.record(session, actor, Event.AUTHORITY_KEY_MADE, _about(name), at=now, use=use, epoch=number)
+    return name
+
+
+def retire(session: Session, actor: Actor, name: str, *, now: datetime) -> None:
+    """Trust a key no longer, and forget its secret. From then on the next oldest signs.
+
+    Raises:
+        NotFound: there is no such key in use.
+        Conflict: it is the only one of its use.
+    """
+    session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    found = session.scalars(_named(name)).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no key {name} in use.")
+    if len(_live(session, found.use)) == 1:
+        raise Conflict(f"{name} is the only {found.use} key. Make another first.", mend="admin")
+    found.retired_at, found.secret = now, None
+    session.flush()
+    number = identities.changed(session, f"a {found.use} key was retired", now=now)
+    audit.record(session, actor, Event.AUTHORITY_KEY_RETIRED, _about(name), at=now, use=found.use, epoch=number)
+
+
+def _about(name: str) -> tuple[Subject, str]:
+    return Subject.AUTHORITY_KEY, name
+
+
+def _named(name: str) -> sa.Select[AuthorityKey]:
+    try:
+        key_id = bytes.fromhex(name)
+    except ValueError:
+        key_id = b""
+    live = sa.select(AuthorityKey).where(AuthorityKey.key_id == key_id, AuthorityKey.retired_at.is_(None))
+    return live.with_for_update()
+
+
+def _live(session: Session, use: KeyUse) -> list[AuthorityKey]:
+    statement = sa.select(AuthorityKey).where(AuthorityKey.use == use, AuthorityKey.retired_at.is_(None))
+    return list(session.scalars(statement.order_by(AuthorityKey.id)))
+
+
+def keyring(session: Session, use: KeyUse, vault: Vault) -> Keyring:
+    """The keys of one use. The oldest that is not retired signs: every device has been told of it.
+
+    Raises:
+        Unavailable: there is none yet, or it was encrypted under another secret key of the service's.
+    """
+    live = _live(session, use)
+    if not live or live[0].secret is None:
+        raise Unavailable(f"The service has no {use} key. Make one: flask --app wsgi pairing-keys make {use}")
+    try:
+        secret = base64.b64decode(vault.opened(live[0].secret))
+    except SecretLost as error:
+        lost = f"The {use} key cannot be read: FLEET_SECRET_KEY is another one than when it was made."
+        raise Unavailable(lost) from error
+    return Keyring(PrivateKey(secret), tuple(PublicKey.decode(key.public_key) for key in live))
+
+
+def trust_keys(session: Session) -> Mapping[KeyUse, tuple[PublicKey, ...]]:
+    """Every key that devices are told to trust, by use."""
+    return {use: tuple(PublicKey.decode(key.public_key) for key in _live(session, use)) for use in KeyUse}
+
+
+def listed(session: Session) -> list[dict[str, Any]]:
+    """Every key there is or was, without its secret, the oldest first."""
+    columns = AuthorityKey.use, AuthorityKey.key_id, AuthorityKey.created_at, AuthorityKey.retired_at
+    rows = session.execute(sa.select(*columns).order_by(AuthorityKey.id))
+    return [row_dict(row) | {"key_id": row.key_id.hex()} for row in rows]

@@ -1,0 +1,53 @@
+"""What devices, docks and stations are told to trust, signed: whose credentials and permits, and which no longer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from ble.protocol.credentials import CredentialError, Trust
+from fleet.errors import Unavailable
+from fleet.pairings import keys
+from fleet.pairings.states import KeyUse
+from fleet.tasers import identities
+from fleet.vault import Vault
+
+
+@dataclass(frozen=True)
+class Told:
+    """A trust as the service signs it."""
+
+    trust: Trust
+    signed: bytes
+
+    def as_answer(self) -> dict[str, Any]:
+        """As the API gives it. Devices believe ``signed`` alone; the rest is for whoever carries it."""
+        return {
+            "signed": self.signed,
+            "epoch": self.trust.epoch,
+            "authority_keys": [key.encode() for key in self.trust.authority_keys],
+            "permit_keys": [key.encode() for key in self.trust.permit_keys],
+            "revoked": sorted(self.trust.revoked),
+        }
+
+
+def told(session: Session, *, vault: Vault, now: datetime) -> Told:
+    """What holds now. Of one epoch it is always the same, however often it is signed, as devices demand.
+
+    Raises:
+        Unavailable: the service has no keys yet, or more is revoked than a device has room for.
+    """
+    authority, permit = (keys.keyring(session, use, vault) for use in (KeyUse.AUTHORITY, KeyUse.PERMIT))
+    since = identities.epoch_began(session) or now
+    trust = Trust(
+        authority_keys=authority.trusted,
+        permit_keys=permit.trusted,
+        epoch=identities.epoch(session),
+        issued_at=int(since.timestamp()),
+        revoked=frozenset(identities.revoked_keys(session, now=since)),
+    )
+    try:
+        return Told(trust, trust.issue(authority.signing))
+    except CredentialError as error:
+        raise Unavailable(f"What devices are to trust cannot be told: {error}.") from error
