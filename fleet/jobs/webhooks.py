@@ -1,8 +1,8 @@
 """The job that queues and sends webhooks. Its threads outlive its runs, so that a receiver that hangs delays none."""
 
 from fleet.jobs.job import Occasion, Result
-from fleet.webhooks import delivery
 from fleet.vault import Vault
+from fleet.webhooks import delivery
 from fleet.webhooks.addresses import Where
 from fleet.webhooks.courier import Courier
 from fleet.webhooks.signature import PURPOSE

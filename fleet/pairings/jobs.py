@@ -38,7 +38,7 @@ class Order:
     pairing_id: int | None = None
 
 
-def queue(session: Session, actor: Actor, order: Order, *, now: datetime, lasts: timedelta = LASTS) -> int:
+def queue(session: Session, actor: Actor, order: Order, *, now: datetime) -> int:
     """Queue a job and answer its number.
 
     Raises:
@@ -53,7 +53,7 @@ def queue(session: Session, actor: Actor, order: Order, *, now: datetime, lasts:
         pairing_id=order.pairing_id,
         by=actor.name,
         created_at=now,
-        expires_at=now + lasts,
+        expires_at=now + LASTS,
     )
     try:
         with session.begin_nested():
@@ -123,8 +123,10 @@ def lease(session: Session, station: Station, *, now: datetime) -> dict[str, Any
     has = session.scalar(held.order_by(StationJob.id).limit(1))
     if has is None:
         first = queued.order_by(StationJob.id).limit(1).with_for_update(skip_locked=True).scalar_subquery()
-        taken = sa.update(StationJob).where(StationJob.id == first).values(
-            state=JobState.LEASED, station_id=station.id, leased_at=now
+        taken = (
+            sa.update(StationJob)
+            .where(StationJob.id == first)
+            .values(state=JobState.LEASED, station_id=station.id, leased_at=now)
         )
         has = session.scalar(taken.returning(StationJob.id), execution_options={"synchronize_session": False})
     return None if has is None else get(session, has)
@@ -150,6 +152,28 @@ class Locked:
     camera: Camera | None
     taser: Taser | None
     pairing: Pairing | None
+
+    @property
+    def the_taser(self) -> Taser:
+        """Its Taser.
+
+        Raises:
+            Conflict: it is about none.
+        """
+        if self.taser is None:
+            raise Conflict(f"Job {self.job.id} is about no Taser.")
+        return self.taser
+
+    @property
+    def the_camera(self) -> Camera:
+        """Its camera.
+
+        Raises:
+            Conflict: it is about none.
+        """
+        if self.camera is None:
+            raise Conflict(f"Job {self.job.id} is about no camera.")
+        return self.camera
 
 
 def lock(session: Session, number: int, station: Station | None = None) -> Locked:
@@ -217,6 +241,14 @@ def cancel_of(session: Session, actor: Actor, pairing_id: int, *, now: datetime)
     theirs = sa.select(StationJob).where(StationJob.pairing_id == pairing_id, _OPEN).order_by(StationJob.id)
     for job in session.scalars(theirs.with_for_update()):
         finish(session, actor, job, JobState.CANCELLED, "the pairing was revoked", now=now)
+
+
+def cancel_partings(session: Session, actor: Actor, taser_id: int, camera_id: int, *, now: datetime) -> None:
+    """Drop what was queued to part these devices from others: they are wanted now, and are told on the way."""
+    theirs = sa.or_(StationJob.taser_id == taser_id, StationJob.camera_id == camera_id)
+    queued = sa.select(StationJob).where(theirs, StationJob.kind == JobKind.UNPAIR, StationJob.state == JobState.QUEUED)
+    for job in session.scalars(queued.order_by(StationJob.id).with_for_update()):
+        finish(session, actor, job, JobState.CANCELLED, "one of the two is wanted for something else", now=now)
 
 
 def give_back(session: Session, station_id: int) -> None:

@@ -4,7 +4,6 @@ An authority key signs devices' credentials and what they are told to trust; a p
 """
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -114,9 +113,10 @@ def keyring(session: Session, use: KeyUse, vault: Vault) -> Keyring:
     return Keyring(PrivateKey(secret), tuple(PublicKey.decode(key.public_key) for key in live))
 
 
-def trust_keys(session: Session) -> Mapping[KeyUse, tuple[PublicKey, ...]]:
-    """Every key that devices are told to trust, by use."""
-    return {use: tuple(PublicKey.decode(key.public_key) for key in _live(session, use)) for use in KeyUse}
+def ever(session: Session, use: KeyUse) -> list[PublicKey]:
+    """Every key of a use that there is or was."""
+    statement = sa.select(AuthorityKey.public_key).where(AuthorityKey.use == use).order_by(AuthorityKey.id)
+    return [PublicKey.decode(key) for key in session.scalars(statement)]
 
 
 def listed(session: Session) -> list[dict[str, Any]]:

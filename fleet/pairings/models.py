@@ -41,7 +41,7 @@ class Station(Base):
 
 
 class StationToken(Base):
-    """Which bearer token is which station's. A renewed station has two for a while, so that a lost answer costs nothing."""
+    """Which bearer token is which station's. A renewed one has two for a while, so a lost answer costs nothing."""
 
     __tablename__ = "station_token"
 

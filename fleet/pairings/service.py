@@ -3,10 +3,9 @@
 What a station then reports, and what the service answers, is in ``carrying``.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,9 +18,10 @@ from fleet.audit.models import AuditEntry
 from fleet.cameras.models import Camera, CameraReport
 from fleet.cameras.service import CAMERAS
 from fleet.cameras.states import Custody, Fault
-from fleet.custody.records import lock_camera, open_allocation
+from fleet.custody.models import Allocation
 from fleet.custody.readiness import Block
-from fleet.db import begins, row_dict
+from fleet.custody.records import lock_camera, open_allocation
+from fleet.db import AnySelect, begins, row_dict
 from fleet.errors import Conflict, Evidence, NotFound
 from fleet.paging import Page, Paging, capped_count
 from fleet.pairings import jobs, rules, stations, switch
@@ -38,9 +38,6 @@ from fleet.tasers.states import AT_HAND, STANDING, Because, PairingState
 
 # What a magazine has room for, each with keys of its own.
 TASER_HOLDS = 4
-RADIO_ID_SIZE = 16
-# An order to part waits for the devices to come by, unlike a pairing for which somebody stands there.
-UNPAIR_LASTS = timedelta(days=30)
 _CAMERA_AT_HAND = frozenset({Custody.COMMISSIONED, Custody.IN_STOCK, Custody.ISSUED, Custody.RETURNING})
 
 
@@ -84,13 +81,13 @@ def authorise(session: Session, actor: Actor, wanted: Wanted, *, policy: Policy,
         state=PairingState.AUTHORISED,
         taser_holder_id=taser.holder_id,
         camera_holder_id=allocation.person.id if allocation is not None else None,
-        radio_id=secrets.token_bytes(RADIO_ID_SIZE),
         created_at=now,
         created_by=actor.name,
         changed_at=now,
     )
     _add(session, pairing, taser.serial, camera.serial)
     pairings.record(session, actor, pairing, now=now)
+    jobs.cancel_partings(session, actor, taser.id, camera.id, now=now)
     order = jobs.Order(JobKind.PAIR, station_id, taser, camera.id, pairing.id)
     jobs.queue(session, actor, order, now=now)
     return pairing.id
@@ -219,11 +216,13 @@ def order_parting(session: Session, actor: Actor, pairing: Pairing, station_id: 
     if session.scalar(busy.limit(1)) is not None:
         return
     order = jobs.Order(JobKind.UNPAIR, station_id, taser, pairing.camera_id, pairing.id)
-    jobs.queue(session, actor, order, now=now, lasts=UNPAIR_LASTS)
+    jobs.queue(session, actor, order, now=now)
 
 
-def test_again(session: Session, actor: Actor, number: int, station: str | None, *, now: datetime) -> int:
-    """Queue a function test, and answer the job's number. Passed, it makes an agreed or suspended pairing active.
+def again(session: Session, actor: Actor, number: int, kind: JobKind, station: str | None, *, now: datetime) -> int:
+    """Queue a function test or new keys for a pairing, and answer the job's number.
+
+    A test that is passed makes an agreed or suspended pairing active.
 
     Raises:
         NotFound
@@ -232,12 +231,13 @@ def test_again(session: Session, actor: Actor, number: int, station: str | None,
     """
     pairing = lock(session, number)
     if pairing.state in {PairingState.AUTHORISED, PairingState.REVOKED}:
-        what = f"Pairing {number} is {pairing.state}: there is nothing to test."
+        what = f"Pairing {number} is {pairing.state}: nothing is agreed that could be taken up again."
         raise PairingStands(what, found={"state": str(pairing.state)}, mend="armourer")
     taser = session.get_one(Taser, pairing.taser_id, populate_existing=True)
     require_fitted(taser, pairing)
     station_id = stations.chosen(session, station, taser.home_site_id, now=now)
-    order = jobs.Order(JobKind.TEST, station_id, taser, pairing.camera_id, pairing.id)
+    jobs.cancel_partings(session, actor, taser.id, pairing.camera_id, now=now)
+    order = jobs.Order(kind, station_id, taser, pairing.camera_id, pairing.id)
     return jobs.queue(session, actor, order, now=now)
 
 
@@ -251,6 +251,15 @@ def require_fitted(taser: Taser, pairing: Pairing) -> None:
         found = {"paired": pairing.sppm, "fitted": taser.sppm}
         what = f"{taser.serial} was paired with the magazine {pairing.sppm}, and {taser.sppm or 'none'} is fitted."
         raise PairingStands(f"{what} Pair it anew.", rule=2, found=found, mend="armourer")
+
+
+def note_holders(session: Session, pairing: Pairing) -> None:
+    """A pairing that passed its test belongs with whoever has the two devices now."""
+    held = sa.select(Allocation.person_id).where(
+        Allocation.camera_id == pairing.camera_id, Allocation.returned_at.is_(None)
+    )
+    pairing.camera_holder_id = session.scalar(held)
+    pairing.taser_holder_id = session.scalar(sa.select(Taser.holder_id).where(Taser.id == pairing.taser_id))
 
 
 def ask(session: Session, actor: Actor, kind: JobKind, wanted: Mapping[str, Any], *, now: datetime) -> int:
@@ -311,7 +320,7 @@ def count(session: Session, filters: Mapping[str, Any]) -> int:
     return capped_count(session, _like(session, filters))
 
 
-def _like(session: Session, filters: Mapping[str, Any]) -> sa.Select[Any]:
+def _like(session: Session, filters: Mapping[str, Any]) -> AnySelect:
     exact = {Pairing.state: "state", Pairing.because: "because", Taser.serial: "taser", Camera.serial: "camera"}
     statement = _ROWS.where(*(column == filters[name] for column, name in exact.items() if filters.get(name)))
     if text := (filters.get("q") or "").strip().upper():

@@ -16,7 +16,7 @@ from fleet import audit
 from fleet.actors import Actor, Role
 from fleet.audit import Event, Subject
 from fleet.auth import accounts, secret
-from fleet.db import row_dict
+from fleet.db import AnySelect, row_dict
 from fleet.errors import Conflict, Evidence, Forbidden, Invalid, NotFound
 from fleet.paging import Page, Paging, capped_count
 from fleet.pairings import jobs, keys, trust
@@ -282,7 +282,7 @@ def state_in_sql(now: datetime) -> sa.ColumnElement[str]:
     )
 
 
-def _rows(now: datetime) -> sa.Select[Any]:
+def _rows(now: datetime) -> AnySelect:
     columns = [
         Station.id, Station.name, Site.code.label("site"), state_in_sql(now).label("state"), Station.code_until,
         Station.enrolled_at, Station.credential_until, Station.last_seen_at, Station.revoked_at,

@@ -1,6 +1,7 @@
 """What devices are known by: their credentials, and the list of those that count no longer."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -72,7 +73,7 @@ def add(session: Session, actor: Actor, identity: DeviceIdentity, *, about: tupl
     replaced = revoke(session, actor, identity.kind, identity.serial, newer, about=about, now=now)
     session.add(identity)
     session.flush()
-    facts = {"keys": [key.hex() for key in identity.key_ids], "expires_at": identity.expires_at}
+    facts: dict[str, Any] = {"keys": [key.hex() for key in identity.key_ids], "expires_at": identity.expires_at}
     facts |= {"holder": identity.serial, "replaced": replaced or None}
     audit.record(session, actor, Event.DEVICE_COMMISSIONED, about, at=now, **facts)
 

@@ -83,8 +83,9 @@ class Pairing(Base):
     """An X2 with the magazine ``sppm``, bound to a camera. Rows are kept for ever; a new try is a new row.
 
     ``because`` says why it is suspended or revoked. The holders are who had each device when it was made or last
-    tested. ``radio_id`` (16 bytes) is what the two devices call the pairing. ``permit`` is the service's signed permission, ``permit_until`` its end. Receipts are what each device
-    signed when both had agreed on keys, which nobody else ever has.
+    tested. ``radio_id`` (16 bytes) is what the two devices call the pairing that they agreed on. ``permit`` is the
+    service's signed permission, ``permit_until`` its end. Receipts are what each device signed when both had agreed on
+    keys, which nobody else ever has.
     """
 
     __tablename__ = "pairing"

@@ -10,10 +10,10 @@ from typing import Final
 from fleet.actors import Actor
 from fleet.clock import utc_now
 from fleet.db import Database
+from fleet.vault import SecretLost, Vault
 from fleet.webhooks import delivery
 from fleet.webhooks.addresses import Where
 from fleet.webhooks.sending import LIMIT_S, send
-from fleet.vault import SecretLost, Vault
 
 _logger = logging.getLogger(__name__)
 _SENDERS: Final = 16

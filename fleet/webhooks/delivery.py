@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 from fleet.actors import Actor
 from fleet.clock import iso
 from fleet.db import Prepared
+from fleet.vault import SecretLost, Vault
 from fleet.webhooks.models import DeliveryState, Webhook, WebhookDelivery, WebhookState
 from fleet.webhooks.sending import Message, Outcome
 from fleet.webhooks.service import TEST, pause_for
-from fleet.vault import SecretLost, Vault
 from fleet.webhooks.signature import headers
 
 # The pauses between attempts: about three days in all.
