@@ -22,6 +22,8 @@ from fleet.jobs.views import jobs
 from fleet.labels.views import labels
 from fleet.lifecycle.views import lifecycle
 from fleet.paging import Cursors
+from fleet.pairings.station_views import station_work
+from fleet.pairings.views import pairings
 from fleet.people.views import people
 from fleet.settings import Settings, kept_secret
 from fleet.sites.views import docks, sites
@@ -97,8 +99,8 @@ def _add_api(app: Service) -> None:
     api = description(app)
     protection = CSRFProtect(app)
     for blueprint in (
-        cameras, people, sites, docks, tasers, lifecycle, counter, visiting, labels, stock, reservations, bulk, kits,
-        audit, proof, jobs, statistics, webhooks,
+        cameras, people, sites, docks, tasers, station_work, pairings, lifecycle, counter, visiting, labels, stock,
+        reservations, bulk, kits, audit, proof, jobs, statistics, webhooks,
     ):  # fmt: skip
         api.register_blueprint(blueprint, url_prefix=PREFIX)
         # The API knows no cookie, so there is nothing to forge.

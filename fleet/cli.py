@@ -13,6 +13,7 @@ from fleet.clock import utc_now
 from fleet.console import Group, terminal, up_to_date
 from fleet.identifiers import canonical
 from fleet.jobs.commands import jobs
+from fleet.pairings.commands import key_commands, station_commands
 from fleet.people import sign_ins
 from fleet.transfer.commands import export_command, import_command
 from fleet.up import up
@@ -34,6 +35,8 @@ def register(app: Service) -> None:
         import_command,
         export_command,
         audit_commands,
+        key_commands,
+        station_commands,
     ):
         app.cli.add_command(command)
 

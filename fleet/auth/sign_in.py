@@ -184,6 +184,21 @@ def _taken_back_if_unavailable(database: Database, guess: _Guess) -> Iterator[No
         raise
 
 
+@contextmanager
+def guessing(database: Database, what: str, address: str, *, now: datetime) -> Iterator[None]:
+    """Within it something is tried that is good once: it counts as a failure of the address unless it succeeds.
+
+    Each address has its own limit, so that nobody can keep others from it.
+
+    Raises:
+        TooMany
+    """
+    guess = _counted(database, f"{what} {_subscriber(address)}", address, now)
+    yield
+    with database.transaction() as session:
+        _take_back(session, guess)
+
+
 def _counted(database: Database, name: str, address: str, now: datetime) -> _Guess:
     hidden, network = _hidden(name), _subscriber(address)
     with database.transaction() as session:

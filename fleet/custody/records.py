@@ -22,11 +22,12 @@ from fleet.people.models import Person
 from fleet.people.service import PEOPLE
 from fleet.sites.models import Dock, Site
 from fleet.sites.stages import Stage
+from fleet.tasers.models import Pairing
 
 
 @dataclass(frozen=True)
 class CameraNow:
-    """A camera as it is while its lock is held."""
+    """A camera as it is while its lock is held. ``paired`` tells that a pairing of it is not revoked."""
 
     id: int
     serial: str
@@ -34,6 +35,7 @@ class CameraNow:
     use: Use | None
     custody: Custody
     custody_at: datetime
+    paired: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,11 @@ class AllocationNow:
     operation: str | None = None
 
 
-_CAMERA = sa.select(Camera.id, Camera.serial, Camera.model, Camera.use, Camera.custody, Camera.custody_at)
+# Asked here, so that issuing has no statement more for a camera that is not paired.
+_PAIRED = sa.exists(sa.select(Pairing.id).where(Pairing.camera_id == Camera.id, sa.text("state <> 'revoked'")))
+_CAMERA = sa.select(
+    Camera.id, Camera.serial, Camera.model, Camera.use, Camera.custody, Camera.custody_at, _PAIRED.label("paired")
+)
 _LOCK_CAMERA = Prepared(_CAMERA.where(Camera.serial == sa.bindparam("serial")).with_for_update(key_share=True))
 _OFFICER = sa.select(Person.id, Person.collar, Person.trained_until, Person.leaves_on)
 _LOCK_OFFICER = Prepared(_OFFICER.where(Person.collar == sa.bindparam("collar")).with_for_update(key_share=True))
@@ -93,7 +99,8 @@ def lock_camera(session: Session, serial: str) -> CameraNow:
     if row is None:
         raise CAMERAS.not_found(serial)
     use = row["use"] and Use(row["use"])
-    return CameraNow(row["id"], row["serial"], Model(row["model"]), use, Custody(row["custody"]), row["custody_at"])
+    known = row["id"], row["serial"], Model(row["model"]), use, Custody(row["custody"]), row["custody_at"]
+    return CameraNow(*known, paired=row["paired"])
 
 
 def lock_officer(session: Session, collar: str) -> Officer:

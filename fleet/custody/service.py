@@ -46,6 +46,8 @@ from fleet.custody.records import (
 from fleet.custody.reservations import ReservationNow
 from fleet.errors import Conflict, Evidence, Invalid
 from fleet.settings import Policy
+from fleet.tasers import pairings
+from fleet.tasers.states import STANDING, Because
 
 
 class CameraNotReady(Conflict):
@@ -247,7 +249,12 @@ def hand_over(
     active: bool = True,
     more: Mapping[str, Any] | None = None,
 ) -> AllocationNow:
-    """Open an allocation and log it as ``event``. Every check is the caller's, who holds the locks."""
+    """Open an allocation and log it as ``event``. Every check is the caller's, who holds the locks.
+
+    What the camera is paired with while somebody else had it is suspended.
+    """
+    if camera.paired:
+        pairings.cameras_given(session, actor, {camera.id: officer.id}, now=now)
     camera = put(session, camera, Custody.ISSUED, now=now)
     allocation = add_allocation(
         session,
@@ -384,12 +391,22 @@ def require_offloaded(session: Session, camera: CameraNow) -> None:
         raise CameraNotReady(what, rule=10, found={"unoffloaded": report.unoffloaded}, mend="store")
 
 
+def _stop_for_clock(session: Session, actor: Actor, camera: CameraNow, policy: Policy, now: datetime) -> None:
+    """A camera whose clock cannot be relied on proves nothing of when it recorded (rule 13)."""
+    found = blocks(standing_of(session, camera), IssueKind.POOL, policy)
+    if any(block.rule == 13 for block in found):  # noqa: PLR2004 - the rule's number in the domain
+        standing = [one for one in pairings.of_camera(session, camera.id) if one.state in STANDING]
+        pairings.stop(session, actor, standing, Because.CLOCK, now=now)
+
+
 def take_report(
     session: Session, actor: Actor, serial: str, said: dict[str, Any], *, policy: Policy, now: datetime
 ) -> CameraNow:
     """Take in what a camera says at a dock; one that waited for its check and passes is in stock again (rule 8)."""
     camera = lock_camera(session, serial)
     record_report(session, camera.id, said, now=now)
+    if camera.paired:
+        _stop_for_clock(session, actor, camera, policy, now)
     if camera.custody is Custody.RETURNING and not blocks(standing_of(session, camera), IssueKind.POOL, policy):
         camera = put(session, camera, Custody.IN_STOCK, now=now)
         audit.record(session, actor, Event.CAMERA_CHECKED, (Subject.CAMERA, serial), at=now, custody=camera.custody)

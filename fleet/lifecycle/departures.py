@@ -20,6 +20,8 @@ from fleet.people import service as people
 from fleet.people.models import Person
 from fleet.sites.models import Site
 from fleet.sites.service import SITES
+from fleet.tasers import pairings
+from fleet.tasers.states import Because
 
 
 class DepartureStands(Conflict):
@@ -215,6 +217,7 @@ def carry_out(session: Session, actor: Actor, number: int, *, now: datetime) -> 
         facts = {"pairings": "suspended", "because": str(row.kind)}
         subject = (Subject.CAMERA, one.serial)
         audit.record(session, actor, Event.PAIRINGS_SUSPENDED, subject, at=now, officer=officer.collar, **facts)
+    pairings.stop_of_officer(session, actor, officer.id, Because(row.kind), now=now)
     row.done_at = now
     session.flush()
     told: dict[str, Any] = {"departure": number, "kind": row.kind, "still_holds": [one.serial for one in held] or None}

@@ -19,6 +19,8 @@ from fleet.custody.service import close, put
 from fleet.errors import Conflict, Invalid, NotFound
 from fleet.lifecycle.models import GONE, Loss, LossState
 from fleet.settings import Policy
+from fleet.tasers import identities, pairings
+from fleet.tasers.states import Because, DeviceKind
 
 # From when the force knows of a breach to when the Commissioner must: UK GDPR, article 33, and section 67 of the Data
 # Protection Act 2018. It is the law's figure, so a force cannot set it.
@@ -156,13 +158,24 @@ def decide(
     event = Event.CAMERA_LOST if outcome is LossState.LOST else Event.CAMERA_STOLEN
     subject = (Subject.CAMERA, camera.serial)
     audit.record(session, actor, event, subject, at=now, loss=number, crime_number=crime_number)
-    revoke(session, actor, camera, now=now)
+    revoke(session, actor, camera, str(outcome), now=now)
 
 
-def revoke(session: Session, actor: Actor, camera: CameraNow, *, now: datetime) -> None:
+def revoke(session: Session, actor: Actor, camera: CameraNow, because: str, *, now: datetime) -> None:
     """Make whatever identity and pairing the device was given so far count no longer, for good."""
     session.execute(sa.update(Camera).where(Camera.id == camera.id).values(revoked_at=now))
-    audit.record(session, actor, Event.CAMERA_REVOKED, (Subject.CAMERA, camera.serial), at=now, pairings="revoked")
+    about = Subject.CAMERA, camera.serial
+    audit.record(session, actor, Event.CAMERA_REVOKED, about, at=now, pairings="revoked")
+    end_pairings(session, actor, camera, because, Because.DEVICE_GONE, now=now)
+
+
+def end_pairings(
+    session: Session, actor: Actor, camera: CameraNow, reason: str, because: Because, *, now: datetime
+) -> None:
+    """Tell every device to trust the camera no longer, and revoke what it is paired with."""
+    about = Subject.CAMERA, camera.serial
+    identities.revoke(session, actor, DeviceKind.CAMERA, camera.serial, reason, about=about, now=now)
+    pairings.end(session, actor, pairings.of_camera(session, camera.id), because, now=now)
 
 
 def recover(session: Session, actor: Actor, number: int, said: Mapping[str, Any], *, now: datetime) -> None:

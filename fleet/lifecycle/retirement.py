@@ -15,7 +15,9 @@ from fleet.clock import local_day
 from fleet.custody.records import CameraNow, lock_camera
 from fleet.custody.service import CameraNotReady, put, require_offloaded
 from fleet.errors import Conflict, Invalid
+from fleet.lifecycle.losses import end_pairings
 from fleet.lifecycle.models import DisposalHow, Retirement
+from fleet.tasers.states import Because
 
 _RETIRED_FROM = frozenset({Custody.IN_STOCK, Custody.QUARANTINED})
 
@@ -42,6 +44,7 @@ def retire(session: Session, actor: Actor, serial: str, reason: str, *, now: dat
 def end_service(session: Session, actor: Actor, camera: CameraNow, reason: str, *, now: datetime) -> None:
     """Retire a camera that the caller holds locked and has checked."""
     put(session, camera, Custody.RETIRED, now=now)
+    end_pairings(session, actor, camera, "the camera is retired", Because.DEVICE_RETIRED, now=now)
     session.add(Retirement(camera_id=camera.id, retired_at=now, retired_by=actor.name, reason=reason))
     session.flush()
     audit.record(session, actor, Event.CAMERA_RETIRED, (Subject.CAMERA, camera.serial), at=now, reason=reason)

@@ -3,40 +3,31 @@
 The station is believed about nothing but when it did what. Every answer can be asked for again.
 """
 
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ble.protocol import levels
-from ble.protocol.permits import LIFETIME_S, Party, Permit, Purpose, UnpairOrder
-from ble.protocol.reports import Report
+from ble.protocol.permits import Permit
 from ble.protocol.statements import EvidenceError
 from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
-from fleet.cameras.service import record_levels, record_report
-from fleet.cameras.states import Bluetooth, Encryption, Fault
 from fleet.errors import Conflict, Evidence, FleetError
-from fleet.pairings import jobs, keys, parting, proofs, rules, service, switch, trust
+from fleet.pairings import jobs, parting, proofs, service
 from fleet.pairings.jobs import Locked
 from fleet.pairings.models import Station
 from fleet.pairings.parting import HELD
-from fleet.pairings.proofs import Device, NotProven, Said
-from fleet.pairings.rules import Baseline, CameraSaid, Clock, TaserSaid
-from fleet.pairings.states import JobKind, JobState, KeyUse
+from fleet.pairings.proofs import NotProven
+from fleet.pairings.states import JobKind, JobState
 from fleet.settings import Policy
-from fleet.tasers import identities, pairings
+from fleet.tasers import pairings
 from fleet.tasers import service as tasers
 from fleet.tasers.models import Pairing
 from fleet.tasers.pairings import PairingStands
-from fleet.tasers.states import STANDING, Because, DeviceKind, PairingState
-from fleet.vault import Vault
-
+from fleet.tasers.states import Because, DeviceKind, PairingState
 
 
 def take_receipts(
@@ -179,9 +170,7 @@ def end(
         service.end(session, actor, pairing, Because.NOT_AGREED, now=now)
 
 
-def note_step(
-    session: Session, station: Station, number: int, said: Mapping[str, Any], *, now: datetime
-) -> None:
+def note_step(session: Session, station: Station, number: int, said: Mapping[str, Any], *, now: datetime) -> None:
     """Keep a step, also one that is told late, and what it says of the Taser's log.
 
     Raises:

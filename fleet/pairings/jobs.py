@@ -3,6 +3,7 @@
 Locks are taken camera first, then Taser, pairing and job, as everywhere, so a job is looked at before it is locked.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from fleet.audit import Event, Subject
 from fleet.cameras.models import Camera
 from fleet.db import row_dict
 from fleet.errors import Conflict, NotFound
+from fleet.paging import Page, Paging, capped_count
 from fleet.pairings.models import JobStep, Station, StationJob
 from fleet.pairings.states import NEXT_JOB, OPEN_JOBS, JobKind, JobState
 from fleet.tasers.models import Pairing, Taser
@@ -123,9 +125,11 @@ def lease(session: Session, station: Station, *, now: datetime) -> dict[str, Any
     has = session.scalar(held.order_by(StationJob.id).limit(1))
     if has is None:
         first = queued.order_by(StationJob.id).limit(1).with_for_update(skip_locked=True).scalar_subquery()
+        # One that was revoked while it waited gets nothing.
+        known = sa.exists(sa.select(Station.id).where(Station.id == station.id, Station.revoked_at.is_(None)))
         taken = (
             sa.update(StationJob)
-            .where(StationJob.id == first)
+            .where(StationJob.id == first, known)
             .values(state=JobState.LEASED, station_id=station.id, leased_at=now)
         )
         has = session.scalar(taken.returning(StationJob.id), execution_options={"synchronize_session": False})
@@ -255,6 +259,26 @@ def give_back(session: Session, station_id: int) -> None:
     """Put what a station has not ended back in the queue, for another: the station is revoked."""
     theirs = sa.update(StationJob).where(StationJob.station_id == station_id, _OPEN)
     session.execute(theirs.values(state=JobState.QUEUED, station_id=None, leased_at=None))
+
+
+SORTS: dict[str, list[Any]] = {"id": [StationJob.id]}
+
+
+def find(
+    session: Session, filters: Mapping[str, Any], paging: Paging, *, sort: str = "id", descending: bool = True
+) -> Page:
+    """Jobs, the newest first, by ``state`` and ``kind``."""
+    return paging.page(session, _ROWS.where(*_of(filters)), SORTS[sort], descending=descending)
+
+
+def count(session: Session, filters: Mapping[str, Any]) -> int:
+    """How many ``find`` has, as far as ``capped_count`` counts."""
+    return capped_count(session, sa.select(StationJob.id).where(*_of(filters)))
+
+
+def _of(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    columns: dict[str, Any] = {"state": StationJob.state, "kind": StationJob.kind}
+    return [column == filters[name] for name, column in columns.items() if filters.get(name) is not None]
 
 
 def due(session: Session, *, now: datetime, limit: int = 100) -> list[int]:

@@ -46,7 +46,7 @@ def make(session: Session, actor: Actor, use: KeyUse, *, vault: Vault, now: date
         Conflict: as many are trusted as a device has room for. Retire one.
     """
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    if len(_live(session, use)) >= KEYS_LIMIT:
+    if len(listed_of(session, use)) >= KEYS_LIMIT:
         raise Conflict(f"Devices have room for {KEYS_LIMIT} {use} keys. Retire one first.", mend="admin")
     key = PrivateKey.generate()
     kept = vault.locked(base64.b64encode(key.secret).decode())
@@ -70,7 +70,7 @@ def retire(session: Session, actor: Actor, name: str, *, now: datetime) -> None:
     found = session.scalars(_named(name)).one_or_none()
     if found is None:
         raise NotFound(f"There is no key {name} in use.")
-    if len(_live(session, found.use)) == 1:
+    if len(listed_of(session, found.use)) == 1:
         raise Conflict(f"{name} is the only {found.use} key. Make another first.", mend="admin")
     found.retired_at, found.secret = now, None
     session.flush()
@@ -91,7 +91,8 @@ def _named(name: str) -> sa.Select[AuthorityKey]:
     return live.with_for_update()
 
 
-def _live(session: Session, use: KeyUse) -> list[AuthorityKey]:
+def listed_of(session: Session, use: KeyUse) -> list[AuthorityKey]:
+    """The keys of a use that are trusted, the oldest, which signs, first."""
     statement = sa.select(AuthorityKey).where(AuthorityKey.use == use, AuthorityKey.retired_at.is_(None))
     return list(session.scalars(statement.order_by(AuthorityKey.id)))
 
@@ -102,7 +103,7 @@ def keyring(session: Session, use: KeyUse, vault: Vault) -> Keyring:
     Raises:
         Unavailable: there is none yet, or it was encrypted under another secret key of the service's.
     """
-    live = _live(session, use)
+    live = listed_of(session, use)
     if not live or live[0].secret is None:
         raise Unavailable(f"The service has no {use} key. Make one: flask --app wsgi pairing-keys make {use}")
     try:

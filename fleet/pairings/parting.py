@@ -1,36 +1,19 @@
 """Orders to part: how a device learns that a pairing it holds has ended."""
 
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ble.protocol import levels
-from ble.protocol.permits import LIFETIME_S, Party, Permit, Purpose, UnpairOrder
+from ble.protocol.permits import Permit, UnpairOrder
 from ble.protocol.reports import Report
-from ble.protocol.statements import EvidenceError
-from fleet import audit
-from fleet.actors import Actor
-from fleet.audit import Event, Subject
-from fleet.cameras.service import record_levels, record_report
-from fleet.cameras.states import Bluetooth, Encryption, Fault
-from fleet.errors import Conflict, Evidence, FleetError
-from fleet.pairings import jobs, keys, proofs, rules, service, switch, trust
-from fleet.pairings.jobs import Locked
-from fleet.pairings.models import Station
-from fleet.pairings.proofs import Device, NotProven, Said
-from fleet.pairings.rules import Baseline, CameraSaid, Clock, TaserSaid
-from fleet.pairings.states import JobKind, JobState, KeyUse
-from fleet.settings import Policy
-from fleet.tasers import identities, pairings
-from fleet.tasers import service as tasers
+from fleet.pairings import keys
+from fleet.pairings.states import JobKind, KeyUse
 from fleet.tasers.models import Pairing
 from fleet.tasers.pairings import PairingStands
-from fleet.tasers.states import STANDING, Because, DeviceKind, PairingState
+from fleet.tasers.states import STANDING, PairingState
 from fleet.vault import Vault
 
 _MOST_ORDERS = 50
@@ -80,3 +63,8 @@ def permit_of(session: Session, pairing: Pairing) -> Permit:
     return Permit.read(pairing.permit, keys.ever(session, KeyUse.PERMIT))
 
 
+def orders_of_job(session: Session, job: Mapping[str, Any], vault: Vault, *, now: datetime) -> list[bytes]:
+    """The orders that go with a job: those of an unpair job."""
+    if job["kind"] is not JobKind.UNPAIR:
+        return []
+    return orders_of(session, session.get_one(Pairing, job["pairing"]), vault, now=now)

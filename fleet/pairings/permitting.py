@@ -1,32 +1,29 @@
 """Permits: what both devices report now is checked against the rules, kept, and answered with a signed permit."""
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ble.protocol import levels
-from ble.protocol.permits import LIFETIME_S, Party, Permit, Purpose, UnpairOrder
+from ble.protocol.permits import LIFETIME_S, Party, Permit, Purpose
 from ble.protocol.reports import Report
-from ble.protocol.statements import EvidenceError
 from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
 from fleet.cameras.service import record_levels, record_report
-from fleet.custody.readiness import Block
 from fleet.cameras.states import Bluetooth, Encryption, Fault
-from fleet.errors import Conflict, Evidence, FleetError
+from fleet.custody.readiness import Block
+from fleet.errors import Conflict, FleetError
 from fleet.pairings import jobs, keys, parting, proofs, rules, service, switch, trust
 from fleet.pairings.jobs import Locked
 from fleet.pairings.models import Station
 from fleet.pairings.parting import HELD
-from fleet.pairings.proofs import Device, NotProven, Said
+from fleet.pairings.proofs import Device, Said
 from fleet.pairings.rules import Baseline, CameraSaid, Clock, TaserSaid
-from fleet.pairings.states import JobKind, JobState, KeyUse
+from fleet.pairings.states import JobKind, KeyUse
 from fleet.settings import Policy
 from fleet.tasers import identities, pairings
 from fleet.tasers import service as tasers
@@ -182,5 +179,3 @@ def _sign(
         bluetooth=levels.Bluetooth(baseline.bluetooth),
     )
     return made.issue(keys.keyring(session, KeyUse.PERMIT, vault).signing)
-
-

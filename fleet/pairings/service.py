@@ -27,7 +27,7 @@ from fleet.paging import Page, Paging, capped_count
 from fleet.pairings import jobs, rules, stations, switch
 from fleet.pairings.models import StationJob
 from fleet.pairings.rules import CameraSaid, Clock, TaserSaid
-from fleet.pairings.states import JobKind
+from fleet.pairings.states import JobKind, JobState
 from fleet.people.models import Person
 from fleet.settings import Policy
 from fleet.tasers import pairings
@@ -217,6 +217,20 @@ def order_parting(session: Session, actor: Actor, pairing: Pairing, station_id: 
         return
     order = jobs.Order(JobKind.UNPAIR, station_id, taser, pairing.camera_id, pairing.id)
     jobs.queue(session, actor, order, now=now)
+
+
+def cancel(session: Session, actor: Actor, number: int, *, now: datetime) -> None:
+    """Cancel a job that has not ended, and the pairing that it was to make.
+
+    Raises:
+        NotFound
+        Conflict: it has ended.
+    """
+    found = jobs.lock(session, number)
+    jobs.finish(session, actor, found.job, JobState.CANCELLED, None, now=now)
+    pairing = found.pairing
+    if found.job.kind is JobKind.PAIR and pairing is not None and pairing.state is PairingState.AUTHORISED:
+        end(session, actor, pairing, Because.BY_HAND, now=now)
 
 
 def again(session: Session, actor: Actor, number: int, kind: JobKind, station: str | None, *, now: datetime) -> int:

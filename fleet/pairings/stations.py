@@ -36,6 +36,7 @@ TOKEN_LASTS = timedelta(days=7)
 # Nothing that is misread, and 100 random bits.
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _GROUPS, _GROUP = 4, 5
+_NOTED_EVERY = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,12 @@ def of_actor(session: Session, actor: Actor) -> Station:
     if row is None:
         raise NotFound("This token belongs to no enrolled station.", mend="it")
     return row
+
+
+def note_seen(session: Session, station: Station, *, now: datetime) -> None:
+    """Note that a station asked, now and then: its version stays."""
+    if station.last_seen_at is None or now - station.last_seen_at > _NOTED_EVERY:
+        session.execute(sa.update(Station).where(Station.id == station.id).values(last_seen_at=now))
 
 
 def lock(session: Session, name: str) -> Station:

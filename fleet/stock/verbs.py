@@ -22,6 +22,7 @@ from fleet.errors import FleetError, Invalid, NotFound
 from fleet.settings import Policy
 from fleet.sites.service import DOCKS
 from fleet.stock.states import BulkVerb
+from fleet.tasers import pairings
 
 # What an act is to do: with all of its cameras, and with one of them.
 Wanted = Mapping[str, Any]
@@ -182,6 +183,8 @@ class IssueEach(Verb):
             due_back = service.due_of(wanted, officer, None, self.doer.policy, self.doer.now)
             openings.append(Opening(task.facts.camera, officer, wanted.kind, due_back))
         custodies = {one.camera.id: Custody.ISSUED for one in openings}
+        given = {one.camera.id: one.officer.id for one in openings}
+        pairings.cameras_given(self.doer.session, self.doer.actor, given, now=self.doer.now)
         many.put_each(self.doer.session, custodies, now=self.doer.now)
         made = many.open_all(self.doer.session, openings, now=self.doer.now)
         self.log([entries.issue_entry(Event.CAMERA_ISSUED, one) for one in made])

@@ -109,6 +109,8 @@ class Pairing(Base):
         ),
         sa.Index("ix_pairing_taser_live", "taser_id", postgresql_where=sa.text("state <> 'revoked'")),
         sa.Index("ix_pairing_camera_live", "camera_id", postgresql_where=sa.text("state <> 'revoked'")),
+        sa.Index("ix_pairing_camera_holder", "camera_holder_id", postgresql_where=sa.text("state <> 'revoked'")),
+        sa.Index("ix_pairing_taser_holder", "taser_holder_id", postgresql_where=sa.text("state <> 'revoked'")),
         sa.Index(None, "state", "id"),
         sa.Index(None, "taser_id", "id"),
         sa.Index(None, "camera_id", "id"),

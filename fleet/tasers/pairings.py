@@ -3,7 +3,7 @@
 Locks are taken camera first, then Taser, then pairings in the order of their numbers, as everywhere.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -60,8 +60,8 @@ def to(
 
 def record(session: Session, actor: Actor, pairing: Pairing, *, now: datetime, **facts: Any) -> None:
     """Log that a pairing has reached its state."""
-    both = sa.select(Taser.serial, Camera.serial.label("camera"))
-    both = both.where(Taser.id == pairing.taser_id, Camera.id == pairing.camera_id)
+    both = sa.select(Taser.serial, Camera.serial).select_from(Pairing).where(Pairing.id == pairing.id)
+    both = both.join(Taser, Taser.id == Pairing.taser_id).join(Camera, Camera.id == Pairing.camera_id)
     taser, camera = session.execute(both).one()
     said = {"taser": taser, "sppm": pairing.sppm, "camera": camera, **facts}
     audit.record(session, actor, _EVENTS[pairing.state], (Subject.PAIRING, str(pairing.id)), at=now, **said)
@@ -107,13 +107,14 @@ def _locked(session: Session, whose: sa.ColumnElement[bool]) -> list[Pairing]:
     return list(session.scalars(statement.execution_options(populate_existing=True)))
 
 
-def camera_given_to(session: Session, actor: Actor, camera_id: int, person_id: int, *, now: datetime) -> None:
-    """Another officer has the camera now: what it is paired with is somebody else's Taser."""
-    found = of_camera(session, camera_id)
-    others = [one for one in found if one.camera_holder_id not in {None, person_id}]
+def cameras_given(session: Session, actor: Actor, holders: Mapping[int, int], *, now: datetime) -> None:
+    """Cameras, by number, have these officers now: what was paired while another had one is that one's Taser."""
+    found = _locked(session, Pairing.camera_id.in_(list(holders)))
+    others = [one for one in found if one.camera_holder_id not in {None, holders[one.camera_id]}]
     stop(session, actor, others, Because.REASSIGNED, now=now)
     for pairing in found:
-        pairing.camera_holder_id = pairing.camera_holder_id or person_id
+        pairing.camera_holder_id = pairing.camera_holder_id or holders[pairing.camera_id]
+    session.flush()
 
 
 def taser_given_to(session: Session, actor: Actor, taser_id: int, person_id: int, *, now: datetime) -> None:
@@ -123,6 +124,7 @@ def taser_given_to(session: Session, actor: Actor, taser_id: int, person_id: int
     stop(session, actor, others, Because.REASSIGNED, now=now)
     for pairing in found:
         pairing.taser_holder_id = pairing.taser_holder_id or person_id
+    session.flush()
 
 
 def magazines_changed(session: Session, actor: Actor, taser_ids: Iterable[int] | None = None, *, now: datetime) -> int:
@@ -144,3 +146,10 @@ def holders_changed(session: Session, actor: Actor, *, now: datetime) -> int:
     moved = moved.where(Taser.holder_id != Pairing.taser_holder_id, Pairing.state != PairingState.SUSPENDED, LIVE)
     locked = session.scalars(moved.order_by(Pairing.id).with_for_update(of=Pairing)).all()
     return stop(session, actor, locked, Because.REASSIGNED, now=now)
+
+
+def stop_of_officer(session: Session, actor: Actor, person_id: int, because: Because, *, now: datetime) -> int:
+    """Suspend the pairings of what an officer has or had when it was paired, and answer how many (rule 15)."""
+    theirs = sa.or_(Pairing.camera_holder_id == person_id, Pairing.taser_holder_id == person_id)
+    standing = [one for one in _locked(session, theirs) if one.state in STANDING]
+    return stop(session, actor, standing, because, now=now)

@@ -227,6 +227,9 @@ def _pairings() -> None:
 
 
 def _pairing_indexes() -> None:
+    live = sa.text("state <> 'revoked'")
+    op.create_index("ix_pairing_camera_holder", "pairing", ["camera_holder_id"], postgresql_where=live)
+    op.create_index("ix_pairing_taser_holder", "pairing", ["taser_holder_id"], postgresql_where=live)
     op.create_index(op.f("ix_pairing_camera_id_id"), "pairing", ["camera_id", "id"])
     op.create_index("ix_pairing_camera_live", "pairing", ["camera_id"], postgresql_where=sa.text("state <> 'revoked'"))
     op.create_index(op.f("ix_pairing_state_id"), "pairing", ["state", "id"])

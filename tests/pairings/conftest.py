@@ -1,0 +1,193 @@
+"""An armoury: keys, the switch, a station that is enrolled, and devices that were commissioned at it."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from ble.protocol.credentials import Kind
+from ble.protocol.levels import Bluetooth, Encryption
+from ble.protocol.permits import Permit
+from fleet.actors import Role
+from fleet.audit import Event
+from fleet.audit.models import AuditEntry
+from fleet.errors import Conflict
+from fleet.pairings import keys, switch
+from fleet.pairings.states import KeyUse
+from fleet.pairings.views import vault as running_vault
+from fleet.tasers.models import Pairing
+from fleet.vault import Vault
+from fleet.web import Service
+from tests.conftest import Api, api_of
+from tests.factories import Factory, now, unique
+from tests.pairings.paper import KNOWN_PERMIT_KEYS, Device, PaperStation, fired, heard, unb64
+
+assert running_vault
+
+
+@dataclass
+class Pair:
+    """A Taser and a camera, commissioned, and what was made of them."""
+
+    taser: Device
+    camera: Device
+    pairing: int = 0
+    job: int = 0
+    permit: bytes = b""
+
+    @property
+    def radio_id(self) -> bytes:
+        return Permit.read(self.permit, KNOWN_PERMIT_KEYS).id
+
+
+@dataclass
+class Armoury:
+    """The whole of it over HTTP: an armourer, IT, and a station."""
+
+    app: Service
+    make: Factory
+    armourer: Api
+    it: Api
+    station: PaperStation
+
+    def new_station(self, **values: Any) -> PaperStation:
+        """Another station, enrolled."""
+        station = PaperStation(self.app.test_client(), unique("ST"), Device(Kind.STATION, "station"))
+        made = self.it("POST", "/stations", {"name": station.name, **values})
+        assert made.status_code == 201, made.json
+        assert made.json is not None
+        assert station.enrol(made.json["code"]).status_code == 201
+        return station
+
+    def commissioned(self, *, taser: str | None = None, camera: str | None = None, **changed: Any) -> Pair:
+        """An X2 with a magazine and a camera, both commissioned at the station; ``changed`` is of the two devices."""
+        sppm = unique("SP")
+        taser = taser or self.make.taser(sppm=sppm)
+        camera = camera or self.make.camera()
+        sppm = (self.armourer("GET", f"/tasers/{taser}").json or {})["sppm"]
+        pair = Pair(
+            Device(Kind.TASER, sppm, taser=taser),
+            Device(Kind.CAMERA, camera, encryption=Encryption.AES256),
+        )
+        for name, value in changed.items():
+            device, _, what = name.partition("_")
+            setattr(getattr(pair, device), what, value)
+        self.commission({"taser": taser}, pair.taser)
+        self.commission({"camera": camera}, pair.camera)
+        return pair
+
+    def commission(self, about: dict[str, str], device: Device) -> None:
+        body = {"kind": "commission", "station": self.station.name, **about}
+        asked = self.armourer("POST", "/station-jobs", body)
+        assert asked.status_code == 201, asked.json
+        assert asked.json is not None
+        job = asked.json["id"]
+        assert (self.station.next() or {}).get("id") == job
+        answer = self.station.commission(job, device)
+        assert answer.status_code == 200, answer.json
+        assert self.station.end(job).status_code == 200
+
+    def ask(self, pair: Pair, **more: Any) -> TestResponse:
+        """What the armourer scans."""
+        body = {"taser": pair.taser.taser, "camera": pair.camera.serial, "station": self.station.name, **more}
+        return self.armourer("POST", "/pairings", body)
+
+    def authorised(self, pair: Pair) -> Pair:
+        """Asked for, and its job leased."""
+        answer = self.ask(pair)
+        assert answer.status_code == 201, answer.json
+        assert answer.json is not None
+        pair.pairing = answer.json["id"]
+        pair.job = self.leased()
+        return pair
+
+    def leased(self) -> int:
+        job = self.station.next()
+        assert job is not None
+        return int(job["id"])
+
+    def permitted(self, pair: Pair) -> Pair:
+        self.authorised(pair)
+        answer = self.station.permit(pair.job, pair.taser, pair.camera)
+        assert answer.status_code == 200, answer.json
+        assert answer.json is not None
+        pair.permit = unb64(answer.json["permit"])
+        return pair
+
+    def agreed(self, pair: Pair) -> Pair:
+        self.permitted(pair)
+        answer = self.station.receipts(pair.job, pair.permit, pair.taser, pair.camera)
+        assert answer.status_code == 200, answer.json
+        return pair
+
+    def tested(self, pair: Pair, job: int, counter: int = 1002, **changed: Any) -> TestResponse:
+        """A function test that both devices vouch for."""
+        entry = fired(pair.taser, pair.camera, pair.radio_id, counter)
+        return self.station.test(job, entry, heard(pair.camera, pair.radio_id, counter, **changed))
+
+    def active(self, pair: Pair | None = None) -> Pair:
+        """Paired and tested."""
+        pair = self.agreed(pair or self.commissioned())
+        answer = self.tested(pair, pair.job)
+        assert answer.status_code == 200, answer.json
+        assert self.station.end(pair.job).status_code == 200
+        return pair
+
+    def state(self, pair: Pair) -> tuple[str, str | None]:
+        """How the pairing stands, and why."""
+        answer = self.armourer("GET", f"/pairings/{pair.pairing}").json
+        assert answer is not None
+        return answer["state"], answer["because"]
+
+    def events(self, pair: Pair) -> list[Event]:
+        """What the log has of the pairing, the oldest first."""
+        with self.app.database.transaction() as session:
+            found = sa.select(AuditEntry.event).where(
+                AuditEntry.subject_kind == "pairing", AuditEntry.subject_key == str(pair.pairing)
+            )
+            return list(session.scalars(found.order_by(AuditEntry.id)))
+
+
+def equip(app: Service) -> None:
+    """Make the service's keys and switch pairing on, if that was not done."""
+    vault = Vault(str(app.secret_key), keys.PURPOSE)
+    make = Factory(app.database)
+    for use in KeyUse:
+        with app.database.transaction() as session, contextlib.suppress(Conflict):
+            if not keys.listed_of(session, use):
+                keys.make(session, make.actor, use, vault=vault, now=now())
+    with app.database.transaction() as session:
+        switch.turn(session, make.actor, on=True, reason="the enhancements are in place", now=now())
+
+
+def armoury_of(app: Service) -> Armoury:
+    """An armoury over a service."""
+    equip(app)
+    blank = PaperStation(app.test_client(), "", Device(Kind.STATION, "station"))
+    made = Armoury(app, Factory(app.database), api_of(app, Role.ARMOURER), api_of(app, Role.IT), blank)
+    made.station = made.new_station()
+    return made
+
+
+@pytest.fixture
+def armoury(app: Service) -> Armoury:
+    """An armoury in the shared register."""
+    return armoury_of(app)
+
+
+@pytest.fixture
+def pair(armoury: Armoury) -> Pair:
+    """An X2 and a camera that may be paired."""
+    return armoury.commissioned()
+
+
+def row_of(session: Session, pair: Pair) -> Pairing:
+    return session.get_one(Pairing, pair.pairing)
+
+
+__all__ = ["Armoury", "Bluetooth", "Iterator", "Pair", "armoury_of", "equip", "row_of"]
