@@ -13,6 +13,7 @@ from fleet.api import PREFIX, description
 from fleet.audit.identity import kept_key
 from fleet.audit.proof_views import proof
 from fleet.audit.views import audit
+from fleet.capture.views import activations
 from fleet.counter.views import counter
 from fleet.custody.reservation_views import reservations
 from fleet.custody.views import cameras
@@ -100,7 +101,7 @@ def _add_api(app: Service) -> None:
     protection = CSRFProtect(app)
     for blueprint in (
         cameras, people, sites, docks, tasers, station_work, pairings, lifecycle, counter, visiting, labels, stock,
-        reservations, bulk, kits, audit, proof, jobs, statistics, webhooks,
+        reservations, bulk, kits, activations, audit, proof, jobs, statistics, webhooks,
     ):  # fmt: skip
         api.register_blueprint(blueprint, url_prefix=PREFIX)
         # The API knows no cookie, so there is nothing to forge.

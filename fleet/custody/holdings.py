@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
 from fleet.audit import Event
@@ -19,6 +20,7 @@ from fleet.paging import Page, Paging, capped_count
 from fleet.people.models import Person
 from fleet.people.service import PEOPLE, lapsed_on
 from fleet.sites.models import Dock, Site
+from fleet.tasers.models import Pairing, Taser
 
 # What an answer that a person reads through may hold; a broader search is narrowed by typing on.
 _MOST_MATCHES = 1_000
@@ -183,7 +185,17 @@ def _matches(session: Session, text: str) -> sa.ColumnElement[bool]:
     )
 
 
-_ONE = Prepared(CAMERA_ROWS.where(Camera.serial == sa.bindparam("serial")))
+def _pairings() -> sa.ColumnElement[Any]:
+    """A camera's pairings that are not revoked, the newest first, as the API gives them with the camera."""
+    said = {"id": Pairing.id, "taser": Taser.serial, "sppm": Pairing.sppm, "state": Pairing.state}
+    pairs = [part for name, value in (said | {"because": Pairing.because}).items() for part in (name, value)]
+    built = sa.func.jsonb_build_object(*pairs)
+    all_of_them = sa.func.coalesce(sa.func.jsonb_agg(aggregate_order_by(built, Pairing.id.desc())), sa.text("'[]'"))
+    live = sa.select(all_of_them).join(Taser, Taser.id == Pairing.taser_id)
+    return live.where(Pairing.camera_id == Camera.id, sa.text("pairing.state <> 'revoked'")).scalar_subquery()
+
+
+_ONE = Prepared(CAMERA_ROWS.add_columns(_pairings().label("pairings")).where(Camera.serial == sa.bindparam("serial")))
 
 
 def get(session: Session, serial: str) -> dict[str, Any]:

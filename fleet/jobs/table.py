@@ -18,6 +18,7 @@ from fleet.jobs import runs, webhooks
 from fleet.jobs.job import Job, Occasion, Result, one_transaction, own_transactions
 from fleet.jobs.triggers import Daily, Every
 from fleet.lifecycle import daily as lifecycle
+from fleet.pairings import carrying
 from fleet.statistics import service as statistics
 from fleet.visits import mail
 from fleet.webhooks import delivery
@@ -76,6 +77,10 @@ def _receipts(occasion: Occasion) -> Result:
 
 def _reservations(session: Session, actor: Actor, occasion: Occasion) -> Result:
     return {"begun_or_ended": planning.turn(session, actor, now=occasion.now)}
+
+
+def _pairings(session: Session, actor: Actor, occasion: Occasion) -> Result:
+    return {"ended": carrying.expire(session, actor, now=occasion.now)}
 
 
 JOBS: tuple[Job, ...] = (
@@ -138,6 +143,12 @@ JOBS: tuple[Job, ...] = (
         "Writes down which reservations have begun and which have ended. The counter goes by the time itself.",
         Every(timedelta(minutes=1)),
         one_transaction(_reservations),
+    ),
+    Job(
+        "pairings",
+        "Ends what stations did not do in time, and the pairings that came to nothing with it.",
+        Every(timedelta(seconds=15)),
+        one_transaction(_pairings),
     ),
     Job(
         "tidy",

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
-from ble.protocol.receipts import PairingReceipt, ReceiptError
 from sqlalchemy.orm import Session
 
 from ble.protocol import permits, statements
 from ble.protocol.cose import PublicKey
 from ble.protocol.credentials import Credential, CredentialError, Kind, Trust
+from ble.protocol.receipts import PairingReceipt, ReceiptError
 from ble.protocol.reports import Report, ReportError
 from ble.protocol.statements import ACCOUNT, LOG_ENTRY, Account, EvidenceError, LogEntry
 from fleet.audit import Event, Subject

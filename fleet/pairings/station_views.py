@@ -52,6 +52,7 @@ def _require_no_key() -> None:
 @public
 @station_work.arguments(schemas.Enrolment)
 @station_work.response(201, schemas.EnrolledSchema)
+@station_work.doc(security=[])
 def enrol(body: dict[str, Any]) -> Response:
     """Enrol a station by its one-time code; its token is told this once."""
     with guessing(running().database, "a station's code", request.remote_addr or "", now=utc_now()):

@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from ble.protocol import permits
-from ble.protocol.beacon import Kind as Event
 from ble.protocol.beacon import PAYLOAD_BYTES, VERSION
+from ble.protocol.beacon import Kind as Event
 from ble.protocol.cose import PrivateKey
 from ble.protocol.credentials import Kind, Trust
 from ble.protocol.levels import Bluetooth, Encryption
@@ -150,7 +150,9 @@ class PaperStation:
         reports = {"taser": taser.report(self.key_id), "camera": camera.report(self.key_id)}
         return self("POST", f"/stations/jobs/{job}/permit", reports)
 
-    def receipts(self, job: int, permit: bytes, taser: Device, camera: Device, check: bytes = bytes(16)) -> TestResponse:
+    def receipts(
+        self, job: int, permit: bytes, taser: Device, camera: Device, check: bytes = bytes(16)
+    ) -> TestResponse:
         body = {"taser": b64(taser.receipt(permit, camera, check)), "camera": b64(camera.receipt(permit, taser, check))}
         return self("POST", f"/stations/jobs/{job}/receipts", body)
 

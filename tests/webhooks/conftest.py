@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from fleet.actors import Actor, Role
 from fleet.audit import Event, Subject, record, sealer
 from fleet.db import Database
+from fleet.vault import Vault
 from fleet.web import Service
 from fleet.webhooks import delivery, service
 from fleet.webhooks.addresses import Where
 from fleet.webhooks.courier import Courier
 from fleet.webhooks.models import Webhook, WebhookDelivery
-from fleet.vault import Vault
 from tests.factories import unique
 from tests.webhooks.receiver import Receiver, receiving
 
