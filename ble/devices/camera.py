@@ -1,7 +1,8 @@
-"""The behaviour of a body-worn camera: its modes, what its wearer does, what it hears, and what time does to it.
+"""The behaviour of a body-worn camera: what its wearer does, what it hears, and what time does to it.
 
-``advance`` lets everything happen that was due before a moment: the four-hour split, full memory, the end of a recovery,
-a window stored, an empty battery. Every other method does so first. Times are true ones, in milliseconds since 1970 UTC.
+``advance`` lets everything happen that was due before a moment: the four-hour split, full memory, the end of a
+recovery, a window stored, an empty battery. Every other method does so first. Times are true ones, in milliseconds
+since 1970 UTC.
 """
 
 from collections.abc import Callable
@@ -11,11 +12,12 @@ from typing import Final
 
 from ble.devices.battery import Battery
 from ble.devices.clock import Clock
-from ble.devices.flash import Flash, PowerCut
+from ble.devices.flash import Flash, PowerCut, WriteLost
+from ble.devices.memory import CameraMemory
+from ble.devices.modes import HEARING, MODES, Cue, Mode
 from ble.devices.recordings import LONGEST_MS, Cause, End, Recording, Recordings
 from ble.protocol import decision
-from ble.protocol.decision import ACCEPTED, Decision, Sighting
-from ble.protocol.identifiers import WindowState
+from ble.protocol.decision import ACCEPTED, Decision, Sighting, Verdict
 
 # About twelve hours on, and up to nine on a dock from empty to full.
 ON_PERCENT_AN_HOUR: Final = -100.0 / 12
@@ -25,47 +27,6 @@ LONGEST_BUFFER_MS: Final = 120_000
 CAPACITY_MS: Final = 12 * 3_600_000
 # An interrupted recording is made whole again before the camera is ready. [ours]
 RECOVERY_MS: Final = 5_000
-
-
-class Mode(StrEnum):
-    OFF = "off"
-    RECOVERING = "recovering"
-    READY = "ready"
-    RECORDING = "recording"
-    FAULT = "fault"
-
-
-class Cue(StrEnum):
-    SWITCH_ON = "switch on"
-    SWITCH_ON_INTERRUPTED = "switch on after an interrupted recording"
-    SWITCH_OFF = "switch off"
-    POWER_LOST = "power lost"
-    RECOVERED = "recovered"
-    START = "start"
-    STOP = "stop"
-    FAIL = "fail"
-
-
-# What is not here changes nothing.
-MODES: Final[dict[tuple[Mode, Cue], Mode]] = {
-    (Mode.OFF, Cue.SWITCH_ON): Mode.READY,
-    (Mode.OFF, Cue.SWITCH_ON_INTERRUPTED): Mode.RECOVERING,
-    (Mode.RECOVERING, Cue.RECOVERED): Mode.READY,
-    (Mode.RECOVERING, Cue.SWITCH_OFF): Mode.OFF,
-    (Mode.RECOVERING, Cue.POWER_LOST): Mode.OFF,
-    (Mode.RECOVERING, Cue.FAIL): Mode.FAULT,
-    (Mode.READY, Cue.START): Mode.RECORDING,
-    (Mode.READY, Cue.SWITCH_OFF): Mode.OFF,
-    (Mode.READY, Cue.POWER_LOST): Mode.OFF,
-    (Mode.READY, Cue.FAIL): Mode.FAULT,
-    (Mode.RECORDING, Cue.STOP): Mode.READY,
-    (Mode.RECORDING, Cue.SWITCH_OFF): Mode.OFF,
-    (Mode.RECORDING, Cue.POWER_LOST): Mode.OFF,
-    (Mode.RECORDING, Cue.FAIL): Mode.FAULT,
-    (Mode.FAULT, Cue.SWITCH_OFF): Mode.OFF,
-    (Mode.FAULT, Cue.POWER_LOST): Mode.OFF,
-}
-HEARING: Final = frozenset({Mode.READY, Mode.RECORDING})
 
 
 class Missed(StrEnum):
@@ -96,7 +57,7 @@ class Settings:
 
 
 class Camera:
-    """One camera. What it must not lose is in ``flash``; everything else is built anew when it is switched on."""
+    """One camera. What it must not lose is in its flash; everything else is built anew when it is switched on."""
 
     def __init__(
         self, serial: str, clock: Clock, battery: Battery, flash: Flash | None = None, settings: Settings | None = None
@@ -104,17 +65,24 @@ class Camera:
         self.serial = serial
         self.clock = clock
         self.battery = battery
-        self.flash = flash or Flash()
         self.settings = settings or Settings()
-        self.recordings = Recordings(self.flash, self.settings.capacity_ms)
+        self.memory = CameraMemory(serial, flash or Flash())
+        self.recordings = Recordings(self.memory.flash, self.settings.capacity_ms)
         self.mode = Mode.OFF
         self.docked = False
         self.ears = decision.Camera()
         self._ready_since = 0
         self._recovered_at: int | None = None
         self._running: int | None = None
-        self._running_since = 0
+        self._running_since = self._buffered_ms = 0
+        # What of an interrupted recording is on the medium; found again by recovering it.
+        self._footage_ms = 0
         self._to_store: dict[bytes, int] = {}
+
+    @property
+    def running(self) -> Recording | None:
+        """The recording that is being made."""
+        return None if self._running is None else self.recordings.get(self._running)
 
     # Time
 
@@ -127,7 +95,7 @@ class Camera:
         """When something happens by itself next; None when nothing will."""
         dates = [self.battery.empty_at() if self.mode is not Mode.OFF else None, self._recovered_at]
         if self._running is not None:
-            dates += [self._running_since + LONGEST_MS, self._full_at()]
+            dates += [self._split_at(), self._full_at()]
         dates += self._to_store.values()
         return min((date for date in dates if date is not None), default=None)
 
@@ -137,23 +105,30 @@ class Camera:
         elif at_ms == self._recovered_at:
             self._recover(at_ms)
         elif at_ms in self._to_store.values():
-            self._guard(at_ms, self._store_windows, at_ms)
+            self._guard(at_ms, lambda: self._store_windows(at_ms))
         elif at_ms == self._full_at():
-            self._guard(at_ms, self._end, at_ms, End.MEMORY_FULL)
+            self._guard(at_ms, lambda: self._end(at_ms, End.MEMORY_FULL))
         else:
-            self._guard(at_ms, self._split, at_ms)
+            self._guard(at_ms, lambda: self._split(at_ms))
+
+    def _split_at(self) -> int:
+        return self._running_since + LONGEST_MS - self._buffered_ms
 
     def _full_at(self) -> int | None:
         if self._running is None:
             return None
-        begun = self.recordings.get(self._running)
-        return self._running_since + max(0, self.recordings.free_ms() - (begun.begun_ms - begun.starts_ms))
+        return self._running_since + max(0, self.recordings.free_ms() - self._buffered_ms)
 
-    def _guard(self, now_ms: int, action: Callable[..., None], *args: object) -> None:
+    def _guard(self, now_ms: int, action: Callable[[], object]) -> None:
+        """Do what writes; without power it is off, and with a memory that takes nothing it is faulty."""
         try:
-            action(*args)
+            action()
         except PowerCut:
             self.lose_power(now_ms)
+        except WriteLost:
+            self._running = None
+            self._to_store.clear()
+            self._cue(Cue.FAIL)
 
     # Power
 
@@ -165,28 +140,29 @@ class Camera:
         interrupted = self.recordings.unfinished() is not None
         self._cue(Cue.SWITCH_ON_INTERRUPTED if interrupted else Cue.SWITCH_ON)
         self._recovered_at = now_ms + RECOVERY_MS if interrupted else None
-        self._listen()
+        self.listen_up()
         self._ready_since = now_ms
+        self._guard(now_ms, self._account)
 
-    def _listen(self) -> None:
+    def listen_up(self) -> None:
         """What it listens for, from memory alone: stored windows, and the sightings that recordings begin with."""
-        states = [self.flash.read(name) for name in self.flash.names("window/")]
         sightings = [sighting for one in self.recordings.all() for sighting in one.sightings]
-        self.ears = decision.Camera(states, sightings)
+        self.ears = decision.Camera(self.memory.windows(), (*sightings, *self.memory.notes()))
         self._to_store.clear()
 
     def switch_off(self, now_ms: int) -> None:
         """As its wearer does: a running recording is ended and kept, and the windows are stored."""
         self.advance(now_ms)
         if self.mode is Mode.RECORDING:
-            self._guard(now_ms, self._end, now_ms, End.STOPPED)
+            self._guard(now_ms, lambda: self._end(now_ms, End.STOPPED))
         if self.mode is not Mode.OFF:
-            self._guard(now_ms, self._store_windows, None)
+            self._guard(now_ms, lambda: self._store_windows(None))
             self._cue(Cue.SWITCH_OFF)
             self._stop(now_ms)
 
     def lose_power(self, now_ms: int) -> None:
-        """At once, whatever it was doing: what is not in memory is gone. The clock has a cell of its own and runs on."""
+        """At once, whatever it was doing: what is not in memory is gone. The clock has a cell of its own."""
+        self._footage_ms = now_ms - self._running_since
         self._cue(Cue.POWER_LOST)
         self._stop(now_ms)
 
@@ -209,7 +185,7 @@ class Camera:
         """A fault of its own: it hears and records nothing until it is switched off and on."""
         self.advance(now_ms)
         if self._running is not None:
-            self._guard(now_ms, self._end, now_ms, End.INTERRUPTED)
+            self._guard(now_ms, lambda: self._end(now_ms, End.INTERRUPTED))
         self._cue(Cue.FAIL)
 
     def _recover(self, now_ms: int) -> None:
@@ -220,11 +196,19 @@ class Camera:
 
     def _finish_interrupted(self) -> None:
         if (interrupted := self.recordings.unfinished()) is not None:
-            # How far it got is not known exactly; its last marker or sighting is in it for sure.
-            last = max(
-                [interrupted.begun_ms, *interrupted.markers_ms, *(one.heard_ms for one in interrupted.sightings)]
-            )
-            self.recordings.change(interrupted.number, ended_ms=last, end=End.INTERRUPTED)
+            ended = interrupted.begun_ms + self._footage_ms
+            self.recordings.change(interrupted.number, ended_ms=ended, end=End.INTERRUPTED)
+            self._account()
+
+    def set_clock(self, now_ms: int, to_ms: int) -> None:
+        """Set the clock; what is known of the Tasers' clocks against it moves along."""
+        self.advance(now_ms)
+        moved_s = round((to_ms - self.clock.counts(now_ms)) / 1000)
+        self.clock.set(now_ms, to_ms)
+        for pairing in self.ears.pairings():
+            self.ears.set_offset(pairing, self.ears.state(pairing).offset_s - moved_s)
+            self._to_store[pairing] = now_ms
+        self.advance(now_ms)
 
     def _cue(self, cue: Cue) -> None:
         self.mode = MODES.get((self.mode, cue), self.mode)
@@ -238,24 +222,20 @@ class Camera:
     def press_stop(self, now_ms: int) -> None:
         self.advance(now_ms)
         if self.mode is Mode.RECORDING:
-            self._guard(now_ms, self._end, now_ms, End.STOPPED)
+            self._guard(now_ms, lambda: self._end(now_ms, End.STOPPED))
 
     def cancel(self, now_ms: int) -> None:
         """A false start: the recording ends, and that and when it was cancelled is kept with it."""
         self.advance(now_ms)
-        if self._running is not None:
-            number, shown = self._running, self.clock.counts(now_ms)
-            self._guard(now_ms, lambda: self._cancel(number, shown, now_ms))
-
-    def _cancel(self, number: int, shown: int, now_ms: int) -> None:
-        self.recordings.change(number, cancelled_ms=shown)
-        self._end(now_ms, End.CANCELLED)
+        if (running := self.running) is not None:
+            shown = self.clock.counts(now_ms)
+            self._guard(now_ms, lambda: self.recordings.change(running.number, cancelled_ms=shown))
+            self._guard(now_ms, lambda: self._end(now_ms, End.CANCELLED))
 
     def mark(self, now_ms: int) -> None:
         """Flag this point of the running recording."""
         self.advance(now_ms)
-        if self._running is not None:
-            running = self.recordings.get(self._running)
+        if (running := self.running) is not None:
             markers = (*running.markers_ms, self.clock.counts(now_ms))
             self._guard(now_ms, lambda: self.recordings.change(running.number, markers_ms=markers))
 
@@ -266,85 +246,86 @@ class Camera:
     def _start_for(self, now_ms: int, cause: Cause) -> bool:
         self.advance(now_ms)
         if self.mode is Mode.READY and self.recordings.free_ms() > 0:
-            self._guard(now_ms, self._begin, now_ms, cause, ())
+            self._guard(now_ms, lambda: self._begin(now_ms, cause, ()))
         return self.mode is Mode.RECORDING
 
     # The air
 
-    def pair(self, state: WindowState) -> None:
-        """Listen for one more Taser, from now and after every loss of power."""
-        self.flash.write(f"window/{state.pairing.hex()}", state)
-        self.ears.pair(state)
-
-    def unpair(self, pairing: bytes) -> None:
-        self.flash.write(f"window/{pairing.hex()}", None)
-        self.ears.unpair(pairing)
-        self._to_store.pop(pairing, None)
-
     def hear(self, data: bytes, now_ms: int) -> tuple[Decision, Outcome | None]:
         """A packet's advertising data arrived; an outcome only for an activation that counts as new."""
         self.advance(now_ms)
+        if self.mode not in HEARING:
+            return Decision(Verdict.FOREIGN), None
         found = self.ears.hear(data, self.clock.counts(now_ms))
-        if found.verdict not in ACCEPTED or found.sighting is None:
-            if found.note and found.sighting is not None:
-                self._guard(now_ms, self._note, found.sighting)
+        if (sighting := found.sighting) is None:
+            return found, None
+        if found.verdict not in ACCEPTED:
+            if found.note:
+                self._guard(now_ms, lambda: self._note(sighting))
             return found, None
         # The camera's clock may run otherwise than time does, but a second is a second.
-        self._to_store.setdefault(found.sighting.pairing, now_ms + decision.STORE_WITHIN_MS)
-        outcome = self._answer(found.sighting, now_ms) if found.record else None
-        return found, outcome
+        self._to_store.setdefault(sighting.pairing, now_ms + decision.STORE_WITHIN_MS)
+        outcomes: list[Outcome] = []
+        self._guard(now_ms, lambda: outcomes.append(self._answer(found.record, sighting, now_ms)))
+        return found, outcomes[0] if outcomes else None
 
-    def _answer(self, sighting: Sighting, now_ms: int) -> Outcome | None:
-        try:
-            return self._record(sighting, now_ms)
-        except PowerCut:
-            self.lose_power(now_ms)
-            return None
-
-    def _record(self, sighting: Sighting, now_ms: int) -> Outcome:
-        if self._running is not None:
-            running = self.recordings.get(self._running)
+    def _answer(self, record: bool, sighting: Sighting, now_ms: int) -> Outcome:
+        if record and (running := self.running) is not None:
             self.recordings.change(running.number, sightings=(*running.sightings, sighting))
             return Outcome(sighting, running.number)
-        if self.recordings.free_ms() == 0:
+        if not record or self.recordings.free_ms() == 0:
             self._note(sighting)
-            return Outcome(sighting, None, Missed.MEMORY_FULL)
+            return Outcome(sighting, None, Missed.MEMORY_FULL if record else None)
         return Outcome(sighting, self._begin(now_ms, Cause.ACTIVATION, (sighting,)).number)
 
     def _note(self, sighting: Sighting) -> None:
-        """Keep a sighting that is in no recording: a replay, or an activation that found the memory full."""
-        self.flash.write("notes", (*self.notes(), sighting))
+        """Keep and sign a sighting that is in no recording: made safe, a replay, or no room for one."""
+        self.memory.note(sighting)
+        self.memory.account(sighting, self._offset_s(sighting), None)
 
-    def notes(self) -> tuple[Sighting, ...]:
-        return self.flash.read("notes") or ()
+    def _offset_s(self, sighting: Sighting) -> int:
+        known = sighting.pairing in self.ears.pairings()
+        return self.ears.state(sighting.pairing).offset_s if known else 0
 
     def _store_windows(self, due_ms: int | None) -> None:
         """Store the windows that are due by then, all of them when None."""
-        for pairing, due in list(self._to_store.items()):
-            if due_ms is None or due <= due_ms:
-                self.flash.write(f"window/{pairing.hex()}", self.ears.state(pairing))
-                del self._to_store[pairing]
+        due = [pairing for pairing, at_ms in self._to_store.items() if due_ms is None or at_ms <= due_ms]
+        if due:
+            self.memory.store(self.ears.state(pairing) for pairing in due)
+        for pairing in due:
+            del self._to_store[pairing]
 
     # Recordings
 
     def _begin(self, now_ms: int, cause: Cause, sightings: tuple[Sighting, ...]) -> Recording:
-        buffered = min(self.settings.buffer_ms, now_ms - self._ready_since, self.recordings.free_ms())
+        in_buffer = 0 if cause is Cause.SPLIT else now_ms - self._ready_since
+        buffered = min(self.settings.buffer_ms, in_buffer, self.recordings.free_ms())
         shown = self.clock.counts(now_ms)
         recording = Recording(
             self.recordings.next_number(), cause, shown, shown - buffered, self.clock.is_set, sightings
         )
         self.recordings.begin(recording)
-        self._running, self._running_since = recording.number, now_ms
+        self._running, self._running_since, self._buffered_ms = recording.number, now_ms, buffered
         self._cue(Cue.START)
         return recording
 
     def _end(self, now_ms: int, end: End) -> None:
-        if self._running is not None:
-            number, self._running = self._running, None
-            self._ready_since = now_ms
-            ended = max(self.recordings.get(number).begun_ms, self.clock.counts(now_ms))
-            self.recordings.change(number, ended_ms=ended, end=end)
+        if (running := self.running) is not None:
+            # A recording's own timeline is steady, whatever the clock does meanwhile.
+            ended = running.begun_ms + now_ms - self._running_since
+            self.recordings.change(running.number, ended_ms=ended, end=end)
+            self._running, self._ready_since = None, now_ms
             self._cue(Cue.STOP)
+            self._account()
+
+    def _account(self) -> None:
+        """Sign what it knows of the activations in recordings that have ended."""
+        for one in self.recordings.unaccounted():
+            for sighting in one.sightings:
+                self.memory.account(sighting, self._offset_s(sighting), one.statement(self.serial))
+                if one.cancelled_ms is not None:
+                    self.memory.cancel(sighting, one.cancelled_ms)
+            self.recordings.change(one.number, accounted=True)
 
     def _split(self, now_ms: int) -> None:
         self._end(now_ms, End.SPLIT)

@@ -1,7 +1,9 @@
 """A device's memory that survives a loss of power, with the ways in which it lets its device down."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from ble.devices.log import EventLog
 
 
 class PowerCut(Exception):
@@ -12,11 +14,11 @@ class WriteLost(Exception):
     """Memory does not hold what was written to it, however often it was tried."""
 
 
-ATTEMPTS = 3
+ATTEMPTS: Final = 3
 
 
 class Flash:
-    """Named cells, each written whole or not at all.
+    """Named cells and logs. A write is whole or not at all, also when it is of several cells.
 
     Faults on demand: power fails before the n-th write from now; the next n writes are lost without a word; the whole
     memory is put back to an older copy.
@@ -24,6 +26,7 @@ class Flash:
 
     def __init__(self) -> None:
         self._cells: dict[str, Any] = {}
+        self._logs: dict[str, EventLog[bytes]] = {}
         self._until_cut: int | None = None
         self._to_lose = 0
         self.writes = 0
@@ -35,33 +38,43 @@ class Flash:
     def names(self, prefix: str) -> Iterator[str]:
         return (name for name in list(self._cells) if name.startswith(prefix))
 
-    def write(self, name: str, value: Any) -> None:
-        """Write a cell; ``None`` erases it.
+    def log(self, name: str) -> EventLog[bytes]:
+        """A log to read; ``append`` writes to it."""
+        return self._logs.setdefault(name, EventLog())
 
-        Raises:
-            PowerCut: as ``cut_before`` asked for.
-        """
-        self._count_down()
-        self.writes += 1
-        if self._to_lose:
-            self._to_lose -= 1
-        elif value is None:
-            self._cells.pop(name, None)
-        else:
-            self._cells[name] = value
-
-    def write_surely(self, name: str, value: Any) -> None:
-        """Write, read back, and try again: for what no event may happen without.
+    def write(self, cells: Mapping[str, Any]) -> None:
+        """Write these cells, read them back, and try again; ``None`` erases one.
 
         Raises:
             WriteLost: three attempts were lost.
-            PowerCut: as ``write``.
+            PowerCut: as ``cut_before`` asked for; nothing was written.
         """
+        self._surely(lambda: self._put(cells), lambda: all(self.read(name) == value for name, value in cells.items()))
+
+    def append(self, name: str, entry: bytes) -> None:
+        """Add an entry to a log. Raises: as ``write``."""
+        log = self.log(name)
+        number = log.next_number
+        self._surely(lambda: log.append(entry), lambda: log.next_number > number)
+
+    def _put(self, cells: Mapping[str, Any]) -> None:
+        for name, value in cells.items():
+            if value is None:
+                self._cells.pop(name, None)
+            else:
+                self._cells[name] = value
+
+    def _surely(self, action: Callable[[], None], happened: Callable[[], bool]) -> None:
         for _ in range(ATTEMPTS):
-            self.write(name, value)
-            if self.read(name) == value:
+            self._count_down()
+            self.writes += 1
+            if self._to_lose:
+                self._to_lose -= 1
+            else:
+                action()
+            if happened():
                 return
-        raise WriteLost(name)
+        raise WriteLost
 
     def _count_down(self) -> None:
         if self._until_cut is None:
@@ -73,16 +86,21 @@ class Flash:
 
     # Faults
 
-    def cut_before(self, write: int) -> None:
-        """Power fails at the ``write``-th write from now; 0 is the next."""
+    def cut_before(self, write: int | None) -> None:
+        """Power fails at the ``write``-th write from now; 0 is the next, None is never."""
         self._until_cut = write
 
     def lose_writes(self, count: int) -> None:
         self._to_lose = count
 
-    def copy(self) -> dict[str, Any]:
+    def copy(self) -> "Flash":
         """The whole of it, for ``restore`` later: cells hold values that never change."""
-        return dict(self._cells)
+        made = Flash()
+        made._cells = dict(self._cells)
+        made._logs = {name: log.copy() for name, log in self._logs.items()}
+        return made
 
-    def restore(self, copy: dict[str, Any]) -> None:
-        self._cells = dict(copy)
+    def restore(self, old: "Flash") -> None:
+        """Everything is as it was when ``old`` was copied; the device must be started anew."""
+        again = old.copy()
+        self._cells, self._logs = again._cells, again._logs

@@ -1,10 +1,12 @@
-"""A camera's recordings: how they begin, are split, are marked and end."""
+"""A camera's recordings: how they begin, are split, are marked and end, and what the camera signs of them."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from ble.devices.flash import Flash
+from ble.protocol import statements
 from ble.protocol.decision import Sighting
 
 # One recording is at most four hours, then the next starts.
@@ -36,6 +38,7 @@ class Recording:
 
     ``starts_ms`` lies before ``begun_ms`` by what the pre-event buffer held. ``sightings`` are the activations that
     began it or fell into it, each with the beacon's bytes. ``cancelled_ms`` is when the wearer cancelled it.
+    ``accounted`` is whether the camera has signed its account of them.
     """
 
     number: int
@@ -48,6 +51,7 @@ class Recording:
     cancelled_ms: int | None = None
     ended_ms: int | None = None
     end: End | None = None
+    accounted: bool = False
 
     @property
     def length_ms(self) -> int:
@@ -57,6 +61,16 @@ class Recording:
     def covers(self, at_ms: int) -> bool:
         """Whether the moment, by the camera's clock, is in it."""
         return self.starts_ms <= at_ms and (self.ended_ms is None or at_ms <= self.ended_ms)
+
+    def content(self) -> bytes:
+        """The simulated footage: bytes that only this recording has."""
+        head = f"recording {self.number} from {self.starts_ms} to {self.ended_ms}\n".encode()
+        return head + b"".join(sighting.payload for sighting in self.sightings)
+
+    def statement(self, serial: str) -> statements.Recording:
+        """How an account names it. Only of one that has ended."""
+        digest = hashlib.sha256(self.content()).digest()
+        return statements.Recording(f"{serial}-{self.number:06}", digest, self.starts_ms, self.ended_ms or 0)
 
 
 class Recordings:
@@ -71,33 +85,38 @@ class Recordings:
 
     def get(self, number: int) -> Recording:
         """Raises: KeyError when there is none."""
-        if (found := self._flash.read(_cell(number))) is None:
+        found = self._flash.read(_cell(number))
+        if not isinstance(found, Recording):
             raise KeyError(number)
-        return found  # type: ignore[no-any-return]
+        return found
 
     def free_ms(self) -> int:
         return max(0, self.capacity_ms - sum(one.length_ms for one in self.all()))
 
     def begin(self, recording: Recording) -> None:
-        self._flash.write(_cell(recording.number), recording)
-        self._flash.write("next recording", recording.number + 1)
+        """Raises: WriteLost, PowerCut: it did not begin."""
+        self._flash.write({_cell(recording.number): recording, "next recording": recording.number + 1})
 
     def next_number(self) -> int:
-        """Numbers go on even when everything was offloaded, and over a lost write of the last one."""
-        known = max((one.number for one in self.all()), default=0) + 1
-        return max(known, self._flash.read("next recording") or 1)
+        """Numbers go on even when everything was offloaded."""
+        return self._flash.read("next recording") or 1
 
-    def change(self, number: int, **fields: object) -> Recording:
-        changed = replace(self.get(number), **fields)  # type: ignore[arg-type]
-        self._flash.write(_cell(number), changed)
+    def change(self, number: int, **fields: Any) -> Recording:
+        """Raises: WriteLost, PowerCut: it is as it was."""
+        changed = replace(self.get(number), **fields)
+        self._flash.write({_cell(number): changed})
         return changed
 
     def erase(self, number: int) -> None:
         """After its verified offload."""
-        self._flash.write(_cell(number), None)
+        self._flash.write({_cell(number): None})
 
     def unfinished(self) -> Recording | None:
         return next((one for one in self.all() if one.ended_ms is None), None)
+
+    def unaccounted(self) -> list[Recording]:
+        """Ended, but the camera lost its power before it had signed what it knows of them."""
+        return [one for one in self.all() if one.ended_ms is not None and not one.accounted]
 
 
 def _cell(number: int) -> str:

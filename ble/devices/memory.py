@@ -1,0 +1,84 @@
+"""What a camera keeps over a loss of power: its keys and pairings, their windows, notes, and its signed journal."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
+from ble.devices.flash import Flash
+from ble.protocol.credentials import Kind
+from ble.protocol.decision import Sighting
+from ble.protocol.identifiers import Keys, WindowState, first_state
+from ble.protocol.memory import Memory
+from ble.protocol.statements import BEGINNING, Account, Cancellation, Head, Recording
+
+JOURNAL: Final = "journal"
+NOTES_KEPT: Final = 1_000
+
+
+class CameraMemory:
+    """The cells of a camera's flash by their meaning."""
+
+    def __init__(self, serial: str, flash: Flash) -> None:
+        self.flash = flash
+        if flash.read("memory") is None:
+            flash.write({"memory": Memory.new(Kind.CAMERA, serial)})
+
+    @property
+    def identity(self) -> Memory:
+        found = self.flash.read("memory")
+        assert isinstance(found, Memory)  # noqa: S101 - written by the constructor
+        return found
+
+    def remember(self, memory: Memory, born: dict[bytes, tuple[Keys, int]], offset_s: int) -> None:
+        """Store what a pairing's steps changed, with new keys and the counter that they start at, in one write.
+
+        ``offset_s`` is the Taser's clock minus the camera's. Raises: WriteLost, PowerCut: nothing was stored.
+        """
+        held = {one.id for one in memory.pairings}
+        gone = {_cell(one.id): None for one in self.identity.pairings if one.id not in held}
+        new = {_cell(name): first_state(name, keys, start, offset_s) for name, (keys, start) in born.items()}
+        self.flash.write({"memory": memory, **gone, **new})
+
+    def windows(self) -> list[WindowState]:
+        return [self.flash.read(name) for name in self.flash.names("window/")]
+
+    def store(self, states: Iterable[WindowState]) -> None:
+        self.flash.write({_cell(state.pairing): state for state in states})
+
+    def note(self, sighting: Sighting) -> None:
+        self.flash.write({"notes": (*self.notes(), sighting)[-NOTES_KEPT:]})
+
+    def notes(self) -> tuple[Sighting, ...]:
+        """Sightings that are in no recording, oldest first."""
+        return self.flash.read("notes") or ()
+
+    # The journal
+
+    def account(self, sighting: Sighting, offset_s: int, recording: Recording | None) -> None:
+        account = Account(
+            sighting.pairing,
+            sighting.counter,
+            sighting.kind,
+            sighting.at_ms,
+            sighting.heard_ms,
+            offset_s,
+            sighting.suspected,
+            sighting.payload,
+            recording,
+        )
+        self.flash.append(JOURNAL, account.sign(self.identity.signing, self.head))
+
+    def cancel(self, sighting: Sighting, at_ms: int) -> None:
+        cancellation = Cancellation(sighting.pairing, sighting.counter, at_ms)
+        self.flash.append(JOURNAL, cancellation.sign(self.identity.signing, self.head))
+
+    @property
+    def head(self) -> Head:
+        """Where the journal stands."""
+        log = self.flash.log(JOURNAL)
+        last = log.last()
+        return BEGINNING if last is None else Head(log.next_number, hashlib.sha256(last).digest())
+
+
+def _cell(pairing: bytes) -> str:
+    return f"window/{pairing.hex()}"
