@@ -80,7 +80,7 @@ class Place:
     at: tuple[float, float]
     gain_db: float
     scans: dict[str, Scan] = field(default_factory=dict)
-    bursts: int = 0
+    bursts: dict[int, int] = field(default_factory=dict)
     busy: tuple[float, float] = (-1.0, -1.0)
 
 
@@ -148,6 +148,7 @@ class AirLink:
         self._on_air: tuple[deque[Packet], ...] = tuple(deque() for _ in range(physics.CHANNELS))
         self._strengths: dict[tuple[str, str], tuple[float, float]] = {}
         self._observers: list[Callable[[Overheard], None]] = []
+        self._watchers: list[Callable[[Burst], None]] = []
 
     # Stations and places
 
@@ -199,6 +200,10 @@ class AirLink:
         """Show everything that is sent in the open to somebody who hears it all."""
         self._observers.append(observer)
 
+    def watch(self, watcher: Callable[[Burst], None]) -> None:
+        """Show every burst as it begins: what the pure model needs to work out the same."""
+        self._watchers.append(watcher)
+
     # Scanning
 
     def listen(self, name: str, purpose: str, interval_s: float, window_s: float) -> None:
@@ -215,12 +220,14 @@ class AirLink:
     ) -> Burst:
         """Start a burst now: its first advertising event is this moment, unless the radio is busy with another's."""
         place = self._places[name]
-        source, ordinal = f"{name}/{slot}", place.bursts
-        place.bursts += 1
+        source, ordinal = f"{name}/{slot}", place.bursts.get(slot, 0)
+        place.bursts[slot] = ordinal + 1
         delays = physics.stream(self.seed, "delay", source, ordinal)
         loop = asyncio.get_running_loop()
         burst = Burst(place, advertiser, source, ordinal, interval_s, channels, delays, loop.time())
         burst.timer = loop.call_at(burst.nominal, self._advertising_event, burst)
+        for watcher in self._watchers:
+            watcher(burst)
         return burst
 
     def _advertising_event(self, burst: Burst) -> None:

@@ -75,8 +75,6 @@ class ModelledLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self, pace: float | None = None) -> None:
-        if pace is not None and pace <= 0:
-            raise ValueError("a pace is above 0, or None")
         self._leap = _Leap(pace)
         super().__init__(self._leap)
 
@@ -89,6 +87,10 @@ def run(main: Coroutine[Any, Any, T], *, pace: float | None = None) -> T:
 
     Raises:
         Stalled: ``main`` waits for what can never come.
+        ValueError: the pace is not above 0.
     """
+    if pace is not None and pace <= 0:
+        main.close()
+        raise ValueError("a pace is above 0, or None")
     with asyncio.Runner(loop_factory=lambda: ModelledLoop(pace)) as runner:
         return runner.run(main)
