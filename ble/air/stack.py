@@ -1,6 +1,7 @@
 """A whole Bluetooth stack in software on the air: bumble's host, GATT and security manager over ``AirController``."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from bumble import hci
 from bumble.device import AdvertisementDataAccumulator, Device, DeviceConfiguration
@@ -34,17 +35,49 @@ class AirDevice(Device):
         await super().start_scanning(*args, **kwargs)  # type: ignore[arg-type]
         self.advertisement_accumulators = Accumulators()
 
+    async def use_address(self, address: hci.Address) -> None:
+        """Be known by another random address from now on; not while it advertises or connects under the old one."""
+        await self.stop_advertising()
+        await self.send_sync_command(hci.HCI_LE_Set_Random_Address_Command(random_address=address))
+        self.random_address = address
+
+    async def update_rpa(self) -> bool:
+        """Renew a resolvable private address; False while it is in use."""
+        if self.is_advertising or self.is_scanning or self.is_le_connecting:
+            return False
+        await self.use_address(hci.Address.generate_private_address(self.irk))
+        return True
+
     def lose_power(self) -> None:
         """Gone this moment: nothing is said to anybody, and what waited for an answer is told that none will come."""
         self.controller.power_off()
         self.host.on_transport_lost()  # type: ignore[no-untyped-call]
 
 
-async def power_on(link: AirLink, name: str, *, at: tuple[float, float] = (0.0, 0.0), irk: bytes = b"") -> AirDevice:
+Hear = Callable[[bytes, int], None]
+"""Takes a packet's advertising data and its strength in dBm."""
+
+
+class ListeningDevice(AirDevice):
+    """One that takes every packet as it is, without a record of whom it has heard."""
+
+    hear: Hear | None = None
+
+    def on_advertising_report(
+        self,
+        report: hci.HCI_LE_Advertising_Report_Event.Report | hci.HCI_LE_Extended_Advertising_Report_Event.Report,
+    ) -> None:
+        if self.hear is not None:
+            self.hear(report.data, report.rssi)
+
+
+async def power_on(
+    link: AirLink, name: str, *, at: tuple[float, float] = (0.0, 0.0), irk: bytes = b"", hear: Hear | None = None
+) -> AirDevice:
     """A stack under this name on the link, at this place in metres.
 
     It says nothing until told to, has a random address that means nothing, and no name. With an identity resolving
-    key (16 bytes) its address is a resolvable private one.
+    key (16 bytes) its address is a resolvable private one. With ``hear`` that takes what it scans, and nobody else.
     """
     controller = AirController(name, link)
     link.move(name, *at)
@@ -52,6 +85,8 @@ async def power_on(link: AirLink, name: str, *, at: tuple[float, float] = (0.0, 
     if irk:
         config.irk = irk
         config.le_privacy_enabled = True
-    device = AirDevice(controller, config)
+    device = AirDevice(controller, config) if hear is None else ListeningDevice(controller, config)
+    if isinstance(device, ListeningDevice):
+        device.hear = hear
     await device.power_on()
     return device

@@ -17,7 +17,10 @@ from ble.devices.memory import CameraMemory
 from ble.devices.modes import HEARING, MODES, Cue, Mode
 from ble.devices.recordings import LONGEST_MS, Cause, End, Recording, Recordings
 from ble.protocol import decision
+from ble.protocol.beacon import Kind
 from ble.protocol.decision import ACCEPTED, Decision, Sighting, Verdict
+from ble.protocol.identifiers import Keys
+from ble.protocol.memory import Memory
 
 # About twelve hours on, and up to nine on a dock from empty to full.
 ON_PERCENT_AN_HOUR: Final = -100.0 / 12
@@ -249,7 +252,25 @@ class Camera:
             self._guard(now_ms, lambda: self._begin(now_ms, cause, ()))
         return self.mode is Mode.RECORDING
 
+    def end_test(self, now_ms: int, pairing: bytes) -> None:
+        """The armourer asks for the account of a function test: the recording that it began is over."""
+        self.advance(now_ms)
+        if (running := self.running) is not None and any(
+            (one.pairing, one.kind) == (pairing, Kind.TEST) for one in running.sightings
+        ):
+            self._guard(now_ms, lambda: self._end(now_ms, End.STOPPED))
+
     # The air
+
+    def remember(self, memory: Memory, born: dict[bytes, tuple[Keys, int]]) -> None:
+        """Store what a pairing's steps changed, and listen for what is new. Raises: WriteLost, PowerCut."""
+        self.memory.remember(memory, born)
+        for state in self.memory.windows():
+            if state.pairing in born:
+                self.ears.pair(state)
+        for gone in self.ears.pairings() - {state.pairing for state in self.memory.windows()}:
+            self.ears.unpair(gone)
+            self._to_store.pop(gone, None)
 
     def hear(self, data: bytes, now_ms: int) -> tuple[Decision, Outcome | None]:
         """A packet's advertising data arrived; an outcome only for an activation that counts as new."""

@@ -29,14 +29,17 @@ class CameraMemory:
         assert isinstance(found, Memory)  # noqa: S101 - written by the constructor
         return found
 
-    def remember(self, memory: Memory, born: dict[bytes, tuple[Keys, int]], offset_s: int) -> None:
+    def remember(self, memory: Memory, born: dict[bytes, tuple[Keys, int]]) -> None:
         """Store what a pairing's steps changed, with new keys and the counter that they start at, in one write.
 
-        ``offset_s`` is the Taser's clock minus the camera's. Raises: WriteLost, PowerCut: nothing was stored.
+        Both clocks are within the tolerance when a pairing is made (rule 13), so their offset begins at 0.
+
+        Raises:
+            WriteLost, PowerCut: nothing was stored.
         """
         held = {one.id for one in memory.pairings}
         gone = {_cell(one.id): None for one in self.identity.pairings if one.id not in held}
-        new = {_cell(name): first_state(name, keys, start, offset_s) for name, (keys, start) in born.items()}
+        new = {_cell(name): first_state(name, keys, start) for name, (keys, start) in born.items()}
         self.flash.write({"memory": memory, **gone, **new})
 
     def windows(self) -> list[WindowState]:
