@@ -11,6 +11,7 @@ from typing import Final
 from bumble import hci
 from bumble.core import BaseBumbleError
 from bumble.device import AdvertisingEventProperties, AdvertisingParameters, AdvertisingSet
+from bumble.transport.common import TransportLostError
 
 from ble.air.stack import AirDevice
 from ble.devices.taser import Fired
@@ -30,66 +31,101 @@ def _parameters(interval_ms: float) -> AdvertisingParameters:
     )
 
 
+class _Burst:
+    """One event to one pairing.
+
+    It is ended by ``end`` and never by cancelling its task: a cancellation that falls together with the controller's
+    answer is lost in ``asyncio.wait_for`` (Python 3.11).
+    """
+
+    def __init__(self, stack: AirDevice, company: int, beacons: Beacons) -> None:
+        self._stack, self._company, self._beacons = stack, company, beacons
+        self._over = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def end(self) -> None:
+        self._over = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _until(self, at: float) -> None:
+        """Until that time of the loop, or the burst's end."""
+        loop = asyncio.get_running_loop()
+        if self._over:
+            return
+        self._waiter = loop.create_future()
+        timer = loop.call_at(at, self._wake)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+
+    async def send(self, slot: int, making: asyncio.Lock) -> None:
+        start = asyncio.get_running_loop().time()
+        if slot:
+            await self._until(start + slot * TURN_MS / 1000)
+        try:
+            async with making:
+                made = await self._stack.create_advertising_set(
+                    _parameters(FAST_MS),
+                    random_address=hci.Address.generate_private_address(),
+                    advertising_data=self._frame(0),
+                )
+            await self._refresh(made, start)
+            if made.enabled:
+                await made.stop()
+            await made.remove()
+        except (BaseBumbleError, TransportLostError):
+            # Its power went away.
+            return
+
+    async def _refresh(self, made: AdvertisingSet, start: float) -> None:
+        for refresh in range(1, LAST_REFRESH + 1):
+            await self._until(start + refresh * REFRESH_MS / 1000)
+            if self._over:
+                return
+            if refresh == _FAST_REFRESHES:
+                await made.stop()
+                await made.set_advertising_parameters(_parameters(SLOW_MS))
+            await made.set_advertising_data(self._frame(refresh))
+            if refresh == _FAST_REFRESHES:
+                await made.start()
+        await self._until(start + (LAST_REFRESH + 1) * REFRESH_MS / 1000)
+
+    def _frame(self, refresh: int) -> bytes:
+        return frame(self._beacons.payload(refresh), self._company)
+
+
 class Bursts:
     """The bursts of one SPPM's radio."""
 
     def __init__(self, stack: AirDevice, company: int = COMPANY) -> None:
         self._stack = stack
         self._company = company
-        self._events: deque[list[asyncio.Task[None]]] = deque()
+        self._events: deque[list[_Burst]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        # bumble takes a set's handle for free until the controller has answered.
+        self._making = asyncio.Lock()
 
     def begin(self, fired: Fired) -> None:
         """Send an event to every pairing, from now."""
         while len(self._events) >= MOST_EVENTS:
             self._end(self._events.popleft())
-        loop = asyncio.get_running_loop()
-        start = loop.time()
-        self._events.append([loop.create_task(self._send(slot, start, one)) for slot, one in enumerate(fired.beacons)])
+        bursts = [_Burst(self._stack, self._company, one) for one in fired.beacons]
+        self._events.append(bursts)
+        for slot, burst in enumerate(bursts):
+            task = asyncio.get_running_loop().create_task(burst.send(slot, self._making))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def silence(self) -> None:
         """End every burst this moment."""
         while self._events:
             self._end(self._events.popleft())
 
-    def _end(self, tasks: list[asyncio.Task[None]]) -> None:
-        for task in tasks:
-            task.cancel()
-
-    async def _send(self, slot: int, start: float, beacons: Beacons) -> None:
-        if slot:
-            await _until(start + slot * TURN_MS / 1000)
-        try:
-            made = await self._stack.create_advertising_set(
-                _parameters(FAST_MS),
-                random_address=hci.Address.generate_private_address(),
-                advertising_data=frame(beacons.payload(0), self._company),
-            )
-        except BaseBumbleError:
-            # Its power went away in this very moment.
-            return
-        try:
-            await self._refresh(made, start, beacons)
-        finally:
-            await self._remove(made)
-
-    async def _refresh(self, made: AdvertisingSet, start: float, beacons: Beacons) -> None:
-        for refresh in range(1, LAST_REFRESH + 1):
-            await _until(start + refresh * REFRESH_MS / 1000)
-            if refresh == _FAST_REFRESHES:
-                await made.stop()
-                await made.set_advertising_parameters(_parameters(SLOW_MS))
-            await made.set_advertising_data(frame(beacons.payload(refresh), self._company))
-            if refresh == _FAST_REFRESHES:
-                await made.start()
-        await _until(start + (LAST_REFRESH + 1) * REFRESH_MS / 1000)
-
-    async def _remove(self, made: AdvertisingSet) -> None:
-        # Also while this task is being cancelled: a controller goes on by itself until it is told.
-        if self._stack.powered_on and self._stack.controller.hci_sink is not None:
-            if made.enabled:
-                await made.stop()
-            await made.remove()
-
-
-async def _until(at: float) -> None:
-    await asyncio.sleep(at - asyncio.get_running_loop().time())
+    def _end(self, bursts: list[_Burst]) -> None:
+        for burst in bursts:
+            burst.end()

@@ -19,8 +19,8 @@ from ble.devices.recordings import LONGEST_MS, Cause, End, Recording, Recordings
 from ble.protocol import decision
 from ble.protocol.beacon import Kind
 from ble.protocol.decision import ACCEPTED, Decision, Sighting, Verdict
-from ble.protocol.identifiers import Keys
 from ble.protocol.memory import Memory
+from ble.protocol.steps import Born
 
 # About twelve hours on, and up to nine on a dock from empty to full.
 ON_PERCENT_AN_HOUR: Final = -100.0 / 12
@@ -262,13 +262,13 @@ class Camera:
 
     # The air
 
-    def remember(self, memory: Memory, born: dict[bytes, tuple[Keys, int]]) -> None:
+    def remember(self, memory: Memory, born: tuple[Born, ...]) -> None:
         """Store what a pairing's steps changed, and listen for what is new. Raises: WriteLost, PowerCut."""
         self.memory.remember(memory, born)
-        for state in self.memory.windows():
-            if state.pairing in born:
-                self.ears.pair(state)
-        for gone in self.ears.pairings() - {state.pairing for state in self.memory.windows()}:
+        windows = {state.pairing: state for state in self.memory.windows()}
+        for one in born:
+            self.ears.pair(windows[one.pairing.id])
+        for gone in self.ears.pairings() - windows.keys():
             self.ears.unpair(gone)
             self._to_store.pop(gone, None)
 

@@ -16,7 +16,6 @@ from ble.devices.time import WorldTime
 from ble.protocol import statements
 from ble.protocol.beacon import Kind
 from ble.protocol.decision import ACCEPTED, Decision
-from ble.protocol.identifiers import Keys
 from ble.protocol.levels import Bluetooth, Encryption
 from ble.protocol.messages import Answer, Done, Entries, LogRequest, Refused, SetClock
 from ble.protocol.pairing import CameraSide
@@ -27,7 +26,6 @@ FIRMWARE: Final = "body-2 1.9"
 PAGE_ENTRIES: Final = 32
 # All the time, which is at least the half that a camera must listen for.
 SCAN_MS: Final = 60.0
-FIRST_EPOCH: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +82,10 @@ class SimulatedCamera:
         stack = await power_on(self.link, self.name, at=self.at, hear=self._hear)
         service = PairingService(
             stack,
-            CameraSide(self.camera.memory.identity),
-            moment=self._moment,
-            carry_out=self._carry_out,
-            ask=self._ask,
+            lambda: CameraSide(self.camera.memory.identity),
+            moment=self.moment,
+            carry_out=self.carry_out,
+            ask=self.ask,
             power_cut=self._power_cut,
         )
         self._radio = Radio(stack, service, self.time.now_ms() / 1000)
@@ -187,7 +185,7 @@ class SimulatedCamera:
         if self._radio is None or not isinstance(side := self._radio.service.side, CameraSide):
             return
         try:
-            self._carry_out(side.heard(pairing))
+            self.carry_out(side.heard(pairing))
         except PowerCut:
             self._power_cut()
         except WriteLost:
@@ -203,13 +201,7 @@ class SimulatedCamera:
         return side
 
     def moment(self, bluetooth: Bluetooth) -> Moment:
-        return self._moment(bluetooth)
-
-    def carry_out(self, step: Step) -> None:
-        """Raises: WriteLost, PowerCut."""
-        self._carry_out(step)
-
-    def _moment(self, bluetooth: Bluetooth) -> Moment:
+        """What it measures now; ``bluetooth`` is the level of the link that asks."""
         now_ms = self.time.now_ms()
         self.camera.advance(now_ms)
         shown = self.camera.clock.read(now_ms)
@@ -223,16 +215,13 @@ class SimulatedCamera:
         )
         return Moment(now_ms / 1000 - since, vitals)
 
-    def _carry_out(self, step: Step) -> None:
-        if step.write is None:
-            return
-        born = {
-            one.pairing.id: (Keys(FIRST_EPOCH, one.beacon_key, one.identifier_key), one.pairing.start)
-            for one in step.born
-        }
-        self.camera.remember(step.write, born)
+    def carry_out(self, step: Step) -> None:
+        """Store what a step of the protocol changed. Raises: WriteLost, PowerCut."""
+        if step.write is not None:
+            self.camera.remember(step.write, step.born)
 
-    def _ask(self, request: Application) -> Answer:
+    def ask(self, request: Application) -> Answer:
+        """What only the device itself can answer."""
         now_ms = self.time.now_ms()
         if isinstance(request, SetClock):
             self.camera.set_clock(now_ms, request.now_ms)

@@ -10,9 +10,11 @@ from ble.protocol.decision import Sighting
 from ble.protocol.identifiers import Keys, WindowState, first_state
 from ble.protocol.memory import Memory
 from ble.protocol.statements import BEGINNING, Account, Cancellation, Head, Recording
+from ble.protocol.steps import Born
 
 JOURNAL: Final = "journal"
 NOTES_KEPT: Final = 1_000
+FIRST_EPOCH: Final = 0
 
 
 class CameraMemory:
@@ -29,8 +31,8 @@ class CameraMemory:
         assert isinstance(found, Memory)  # noqa: S101 - written by the constructor
         return found
 
-    def remember(self, memory: Memory, born: dict[bytes, tuple[Keys, int]]) -> None:
-        """Store what a pairing's steps changed, with new keys and the counter that they start at, in one write.
+    def remember(self, memory: Memory, born: Iterable[Born]) -> None:
+        """Store what a pairing's steps changed, with new keys, in one write.
 
         Both clocks are within the tolerance when a pairing is made (rule 13), so their offset begins at 0.
 
@@ -38,9 +40,19 @@ class CameraMemory:
             WriteLost, PowerCut: nothing was stored.
         """
         held = {one.id for one in memory.pairings}
-        gone = {_cell(one.id): None for one in self.identity.pairings if one.id not in held}
-        new = {_cell(name): first_state(name, keys, start) for name, (keys, start) in born.items()}
-        self.flash.write({"memory": memory, **gone, **new})
+        gone = [one.id for one in self.identity.pairings if one.id not in held]
+        cells: dict[str, object] = {"memory": memory}
+        cells |= {cell(one): None for one in gone for cell in (_cell, _companion)}
+        for one in born:
+            keys = Keys(FIRST_EPOCH, one.beacon_key, one.identifier_key)
+            cells[_cell(one.pairing.id)] = first_state(one.pairing.id, keys, one.pairing.start)
+            cells[_companion(one.pairing.id)] = one.companion_key
+        self.flash.write(cells)
+
+    def companion_key(self, pairing: bytes) -> bytes | None:
+        """The key for a companion's commands; None when there is no such pairing."""
+        found: bytes | None = self.flash.read(_companion(pairing))
+        return found
 
     def windows(self) -> list[WindowState]:
         return [self.flash.read(name) for name in self.flash.names("window/")]
@@ -81,6 +93,10 @@ class CameraMemory:
         log = self.flash.log(JOURNAL)
         last = log.last()
         return BEGINNING if last is None else Head(log.next_number, hashlib.sha256(last).digest())
+
+
+def _companion(pairing: bytes) -> str:
+    return f"companion/{pairing.hex()}"
 
 
 def _cell(pairing: bytes) -> str:

@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from bumble import hci
-from bumble.core import UUID as BumbleUUID
+from bumble import core, hci
 from bumble.device import AdvertisingType, Connection
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from ble.air.stack import AirDevice
 from ble.devices.flash import PowerCut, WriteLost
-from ble.devices.sppm import TooManyPairings
 from ble.protocol.device import Device
 from ble.protocol.frames import Assembler, Fragmenter, FrameError
 from ble.protocol.levels import Bluetooth
@@ -28,6 +26,8 @@ from ble.protocol.profile import ATT_HEADER, FROM_DEVICE, PAIRING, PAIRING_MODE_
 from ble.protocol.steps import Application, Moment, Step
 
 ADVERTISING_MS: Final = 100.0
+# The longest attribute value (Core 5.4, Vol 3, Part F, 3.2.9), whatever the MTU.
+VALUE_LIMIT: Final = 512
 # Flags: limited discoverable, as pairing mode is, and no BR/EDR (Core Specification Supplement, part A, 1.3).
 _FLAGS: Final = bytes((2, 0x01, 0x05))
 _UUID_128: Final = 0x07
@@ -39,8 +39,8 @@ def service_advertisement(uuid: UUID) -> bytes:
     return _FLAGS + bytes((17, _UUID_128)) + uuid.bytes[::-1]
 
 
-def bumble_uuid(uuid: UUID) -> BumbleUUID:
-    return BumbleUUID(str(uuid))
+def bumble_uuid(uuid: UUID) -> core.UUID:
+    return core.UUID(str(uuid))
 
 
 @dataclass(slots=True)
@@ -54,14 +54,14 @@ class _Conversation:
 class PairingService:
     """The service on one stack, for one device.
 
-    ``side`` is the protocol's end; ``moment`` what it measures now; ``carry_out`` stores a step; ``ask`` answers what
-    only the device itself can; ``power_cut`` is what to do when power fails at a write.
+    ``begin`` makes the protocol's end from memory; ``moment`` is what the device measures now; ``carry_out`` stores a
+    step; ``ask`` answers what only the device itself can; ``power_cut`` is what to do when power fails at a write.
     """
 
     def __init__(
         self,
         stack: AirDevice,
-        side: Device[Any],
+        begin: Callable[[], Device[Any]],
         *,
         moment: Callable[[Bluetooth], Moment],
         carry_out: Callable[[Step], None],
@@ -69,7 +69,8 @@ class PairingService:
         power_cut: Callable[[], None],
     ) -> None:
         self.stack = stack
-        self.side = side
+        self.side = begin()
+        self._begin = begin
         self._moment, self._carry_out, self._ask, self._power_cut = moment, carry_out, ask, power_cut
         self._conversations: dict[int, _Conversation] = {}
         self._until = 0.0
@@ -151,8 +152,9 @@ class PairingService:
         except PowerCut:
             self._power_cut()
             return
-        except (WriteLost, TooManyPairings):
+        except WriteLost:
             # What was promised cannot be kept: no answer, and the next connection begins from what memory holds.
+            self.side = self._begin()
             self._run(self._hang_up(connection))
             return
         if step.send is not None:
@@ -165,7 +167,7 @@ class PairingService:
     async def _send(self, connection: Connection, message: bytes) -> None:
         if (conversation := self._conversations.get(connection.handle)) is None:
             return
-        for frame in conversation.fragmenter.cut(message, connection.att_mtu - ATT_HEADER):
+        for frame in conversation.fragmenter.cut(message, min(VALUE_LIMIT, connection.att_mtu - ATT_HEADER)):
             await self.stack.notify_subscriber(connection, self._from_device, frame)
 
     async def _hang_up(self, connection: Connection) -> None:

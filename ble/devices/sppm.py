@@ -9,7 +9,7 @@ from typing import Final
 
 from ble.devices.battery import Battery
 from ble.devices.flash import Flash, WriteLost
-from ble.protocol.counter import MOST_PAIRINGS, Beacons, Counter, CounterLost, TaserEvent, TaserPairing
+from ble.protocol.counter import Beacons, Counter, CounterLost, TaserEvent, TaserPairing
 from ble.protocol.credentials import Kind
 from ble.protocol.identifiers import Keys
 from ble.protocol.memory import Memory
@@ -18,10 +18,6 @@ from ble.protocol.statements import BEGINNING, Head, LogEntry, Sent
 JOURNAL: Final = "journal"
 # Where memory keeps the numbers that were used; a new part begins at 1.
 FIRST_COUNTER: Final = 1
-
-
-class TooManyPairings(Exception):
-    """An SPPM holds four."""
 
 
 class Sppm:
@@ -57,11 +53,8 @@ class Sppm:
         """Store what a pairing's steps changed, with the keys that were born of it, in one write.
 
         Raises:
-            TooManyPairings: it would be the fifth.
             WriteLost, PowerCut: nothing was stored.
         """
-        if len(memory.pairings) > MOST_PAIRINGS:
-            raise TooManyPairings(self.serial)
         held = {one.id for one in memory.pairings}
         gone = {_cell(one.id): None for one in self.memory.pairings if one.id not in held}
         self.flash.write({"memory": memory, **gone, **{_cell(name): keys for name, keys in born.items()}})

@@ -59,10 +59,10 @@ class SimulatedTaser:
         stack = await power_on(self.link, self.name, at=self.at)
         service = PairingService(
             stack,
-            TaserSide(sppm.memory),
-            moment=self._moment,
-            carry_out=self._carry_out,
-            ask=self._ask,
+            lambda: TaserSide(sppm.memory),
+            moment=self.moment,
+            carry_out=self.carry_out,
+            ask=self.ask,
             power_cut=self._power_cut,
         )
         self._radio = Radio(stack, Bursts(stack), service, self.time.now_ms() / 1000)
@@ -157,13 +157,7 @@ class SimulatedTaser:
         return side
 
     def moment(self, bluetooth: Bluetooth) -> Moment:
-        return self._moment(bluetooth)
-
-    def carry_out(self, step: Step) -> None:
-        """Raises: WriteLost, PowerCut, TooManyPairings."""
-        self._carry_out(step)
-
-    def _moment(self, bluetooth: Bluetooth) -> Moment:
+        """What it measures now; ``bluetooth`` is the level of the link that asks."""
         now_ms = self.time.now_ms()
         shown = self.taser.clock.read(now_ms)
         try:
@@ -182,12 +176,14 @@ class SimulatedTaser:
         )
         return Moment(now_ms / 1000 - since, vitals)
 
-    def _carry_out(self, step: Step) -> None:
+    def carry_out(self, step: Step) -> None:
+        """Store what a step of the protocol changed. Raises: WriteLost, PowerCut."""
         if step.write is not None:
             born = {one.pairing.id: Keys(FIRST_EPOCH, one.beacon_key, one.identifier_key) for one in step.born}
             self.sppm.remember(step.write, born)
 
-    def _ask(self, request: Application) -> Answer:
+    def ask(self, request: Application) -> Answer:
+        """What only the device itself can answer."""
         if isinstance(request, SetClock):
             self.taser.clock.set(self.time.now_ms(), request.now_ms)
             return Done()
