@@ -3,6 +3,7 @@
 import click
 
 from ble.air.simulate import simulate
+from ble.station.command import station
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -11,6 +12,7 @@ def main() -> None:
 
 
 main.add_command(simulate)
+main.add_command(station)
 
 if __name__ == "__main__":
     main(prog_name="python -m ble")

@@ -23,6 +23,7 @@ class Courier:
         self._service = service
         self._wake = asyncio.Event()
         self._changed = asyncio.Condition()
+        self._sending = asyncio.Lock()
         self.away: ServiceAway | NotEnrolled | None = None
 
     def wake(self) -> None:
@@ -50,8 +51,9 @@ class Courier:
             ServiceAway: it did not take all of it; the rest waits.
             NotEnrolled: it no longer knows this station; everything waits.
         """
-        while (queued := self._store.next()) is not None:
-            await self._send(queued)
+        async with self._sending:
+            while (queued := self._store.next()) is not None:
+                await self._send(queued)
 
     async def rest(self, within_s: float) -> bool:
         """Wait until nothing is left to send, or for that long; says whether nothing is left."""

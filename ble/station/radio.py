@@ -28,6 +28,8 @@ if sys.platform == "linux":
 
 CONNECT_S: Final = 10.0
 ANSWER_S: Final = 10.0
+# Of an attribute (Core 5.4, Vol 3, Part F, 3.2.9), whatever the MTU would carry.
+LONGEST_VALUE: Final = 512
 _ADAPTER: Final = "Plug the adapter in and switch Bluetooth on; this account must be allowed to use it."
 _NEAR: Final = "Put the device into pairing mode (60 s), within two metres of the adapter, and try again."
 
@@ -68,7 +70,8 @@ class Link:
             to = self._client.services.get_characteristic(profile.TO_DEVICE.uuid)
             if to is None:
                 raise DeviceLost("What answered is no device of this profile.", _NEAR)
-            for frame in self._fragmenter.cut(message, self._client.mtu_size - profile.ATT_HEADER):
+            size = min(LONGEST_VALUE, self._client.mtu_size - profile.ATT_HEADER)
+            for frame in self._fragmenter.cut(message, size):
                 await self._client.write_gatt_char(to, frame, response=True)
 
     async def receive(self, within_s: float = ANSWER_S) -> bytes:

@@ -46,7 +46,7 @@ class Job:
         sppm: the serial of the battery that is fitted to it, which holds the keys.
         camera: the camera's serial.
         expires_at: seconds since 1970 UTC; from then on the service takes nothing of it.
-        order: the service's signed order to unpair, if that is the job.
+        orders: the service's signed orders to unpair, if that is the job; either device reads what is its own.
         replaces: ids of the pairings that new keys are to replace.
     """
 
@@ -56,7 +56,7 @@ class Job:
     sppm: str
     camera: str
     expires_at: float
-    order: bytes = b""
+    orders: tuple[bytes, ...] = ()
     replaces: frozenset[bytes] = frozenset()
 
 
@@ -80,8 +80,17 @@ class Enrolled:
 
 
 @dataclass(frozen=True)
+class Permission:
+    """A permit, and orders to forget pairings that the two devices reported and that stand no longer."""
+
+    permit: bytes
+    orders_taser: tuple[bytes, ...] = ()
+    orders_camera: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
 class Commissioning:
-    """A device that asks for a credential: which it is, its public keys and its signed report."""
+    """A device that asks for a credential: which it is, its two public keys (COSE_Key), its levels and firmware."""
 
     device: str
     serial: str
@@ -89,7 +98,6 @@ class Commissioning:
     signing: bytes
     levels: Mapping[str, str | None]
     firmware: str
-    report: bytes
 
 
 def require_protected(url: str) -> str:
@@ -147,9 +155,9 @@ class Service:
         """The chain of signed trusts, oldest first."""
         return _chain(await self._ask("GET", "/trust"))
 
-    async def turn(self, wait_s: int = LONG_POLL_S, kind: JobKind | None = None) -> Turn:
+    async def turn(self, wait_s: int = LONG_POLL_S) -> Turn:
         """The next job for this station, waited for at the service for up to ``wait_s`` seconds."""
-        query = {"wait_s": str(wait_s)} | ({"kind": kind.value} if kind else {})
+        query = {"wait_s": str(wait_s)}
         answer = await self._ask("GET", "/stations/jobs/next", params=query, timeout=wait_s + TIMEOUT_S)
         return Turn(
             job=_job(answer["job"]) if answer.get("job") else None,
@@ -157,13 +165,17 @@ class Service:
             poll_s=float(_whole(answer, "poll_s")),
         )
 
-    async def permit(self, job: str, taser: Mapping[str, Any], camera: Mapping[str, Any]) -> bytes:
+    async def permit(self, job: str, taser: Mapping[str, Any], camera: Mapping[str, Any]) -> Permission:
         """The permit for two devices that reported.
 
         Raises:
             ServiceRefused: a rule refuses.
         """
-        return _binary(await self._post(f"/stations/jobs/{job}/permit", {"taser": taser, "camera": camera}), "permit")
+        answer = await self._post(f"/stations/jobs/{job}/permit", {"taser": taser, "camera": camera})
+        orders = answer.get("orders") or {}
+        return Permission(
+            _binary(answer, "permit"), _binaries(orders.get("taser") or []), _binaries(orders.get("camera") or [])
+        )
 
     async def credential(self, job: str, asked: Commissioning) -> tuple[bytes, tuple[bytes, ...]]:
         """A device's credential, and the chain of signed trusts that it hangs on."""
@@ -174,7 +186,6 @@ class Service:
             "signing_key": text_of(asked.signing),
             "levels": asked.levels,
             "firmware": asked.firmware,
-            "report": text_of(asked.report),
         }
         answer = await self._post(f"/stations/jobs/{job}/credential", body)
         return _binary(answer, "credential"), _chain(_within(answer, "trust"))
@@ -260,7 +271,7 @@ def _job(found: Any) -> Job:
             sppm=str(found.get("sppm") or ""),
             camera=str(found.get("camera") or ""),
             expires_at=seconds_of(found["expires_at"]),
-            order=bytes_of(found.get("order") or ""),
+            orders=_binaries(found.get("orders")),
             replaces=frozenset(bytes_of(item) for item in found.get("replaces") or ()),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -289,14 +300,17 @@ def _binary(answer: Mapping[str, Any], name: str) -> bytes:
 
 
 def _chain(trust: Mapping[str, Any]) -> tuple[bytes, ...]:
-    found = trust.get("signed")
-    try:
-        chain = tuple(bytes_of(item) for item in found) if isinstance(found, list) else ()
-    except (TypeError, AttributeError, ValueError) as error:
-        raise ServiceAway("The service's trust cannot be read.", "Update the station or the service.") from error
+    chain = _binaries(trust.get("signed"))
     if not chain:
         raise ServiceAway("The service's answer has no trust.", "Update the station or the service.")
     return chain
+
+
+def _binaries(found: Any) -> tuple[bytes, ...]:
+    try:
+        return tuple(bytes_of(item) for item in found) if isinstance(found, list) else ()
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ServiceAway("The service's answer cannot be read.", "Update the station or the service.") from error
 
 
 def _whole(answer: Mapping[str, Any], name: str) -> int:

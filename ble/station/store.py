@@ -132,8 +132,9 @@ class Store:
         row = self._connection.execute(f"SELECT {columns} FROM identity").fetchone()  # noqa: S608
         if row is None:
             return None
-        service, station, token, agreement, signing, credential, trust, ends_at = row
-        return Identity(service, station, token, PrivateKey(agreement), PrivateKey(signing), credential, trust, ends_at)
+        service, station, token, agreement, signing, credential, chain, ends_at = row
+        keys = PrivateKey(agreement), PrivateKey(signing)
+        return Identity(service, station, token, *keys, credential, _chain(chain), ends_at)
 
     def keep(self, identity: Identity) -> None:
         """Be this from now on."""
