@@ -6,6 +6,7 @@ packet in colour for a log that nobody reads.
 """
 
 import asyncio
+import functools
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import cast
@@ -16,6 +17,13 @@ from bumble.host import Host
 from bumble.link import LocalLink
 
 from ble.air.link import AirLink, Burst, Kind, Packet
+
+# bumble works out the fields of an HCI structure anew for each one that it makes; they are their class's, for ever.
+# That took more time than all the air does.
+_fields_of = functools.cache(hci.HCI_Object.fields_from_dataclass)
+hci.HCI_Object.fields_from_dataclass = staticmethod(  # type: ignore[method-assign, assignment]
+    lambda made: _fields_of(made if isinstance(made, type) else type(made))
+)
 
 UNIT_S = 0.000625
 # A controller forgets whom it has reported when its list is full, as real ones do.
