@@ -4,11 +4,11 @@ Without an agent ``Pair`` waits for somebody who is not there. This one confirms
 device is follows from the protocol above the link, and the link's own pairing is a second lock.
 """
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from bleak.backends.bluezdbus.utils import get_dbus_authenticator
 from dbus_fast.aio import MessageBus
 from dbus_fast.constants import BusType, MessageType
 from dbus_fast.errors import AuthError, DBusError
@@ -80,26 +80,17 @@ async def agent() -> AsyncIterator[None]:
         bus.disconnect()
 
 
-async def bonded(address: str) -> bool:
-    """Whether BlueZ holds a bond with the device at this address, whose key it would encrypt with again.
+async def bonded(path: str) -> bool:
+    """Whether BlueZ holds a bond with the connected device at this object path, whose key it would encrypt with again.
 
     ``Pair`` answers without an error where the kernel lacks the cryptography, and ``Paired`` is true for a link's own
-    lifetime; ``Bonded`` is whether a key was kept.
+    lifetime; ``Bonded`` is whether a key was kept. Asked by path: a device's address changes once it has paired.
     """
     bus = await _bus()
     try:
-        name = "dev_" + re.sub("[^0-9A-F]", "_", address.upper())
-        for path in await _devices(bus):
-            if path.rsplit("/", 1)[-1] == name:
-                return all([await _property(bus, path, name) for name in ("Paired", "Bonded", "Connected")])
-        return False
+        return all([await _property(bus, path, name) for name in ("Paired", "Bonded", "Connected")])
     finally:
         bus.disconnect()
-
-
-async def _devices(bus: MessageBus) -> list[str]:
-    managed = await _call(bus, "/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "", [])
-    return [path for path, interfaces in managed.body[0].items() if _DEVICE in interfaces]
 
 
 async def _property(bus: MessageBus, path: str, name: str) -> bool:
@@ -109,7 +100,7 @@ async def _property(bus: MessageBus, path: str, name: str) -> bool:
 
 async def _bus() -> MessageBus:
     try:
-        return await MessageBus(bus_type=BusType.SYSTEM).connect()
+        return await MessageBus(bus_type=BusType.SYSTEM, auth=get_dbus_authenticator()).connect()
     except (OSError, AuthError, DBusError, EOFError) as error:
         raise AdapterGone(f"There is no system bus to reach BlueZ over: {error}.", _MEND) from error
 

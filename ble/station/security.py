@@ -47,11 +47,11 @@ async def require_protected(client: BleakClient) -> Protection:
         LinkUnprotected: the operating system says that it is not encrypted and bonded.
     """
     # What bleak's own interface leaves out is asked of its backend.
-    backend: object = client._backend
+    backend: Any = client._backend
     if isinstance(backend, _Asked):
         return _of(await backend.security())
     if _SYSTEM == "linux":
-        return _require(await bluez.bonded(client.address))
+        return _require(await bluez.bonded(backend._device_path))
     if _SYSTEM == "win32":
         return _require(_paired_on_windows(backend))
     return Protection.UNVERIFIED

@@ -86,29 +86,18 @@ class Force:
         job = path.split("/")[3] if path.startswith("/stations/jobs/") else ""
         if what in {"enrol", "renew"}:
             return self._enrol(what, body)
-        if what == "next":
-            return httpx.Response(
-                200, json={"job": self._next(), "trust_epoch": self.workshop.trust.epoch, "poll_s": 1}
-            )
-        if what == "trust":
-            return httpx.Response(200, json=self._trust())
-        if what == "steps":
-            self.steps[job, body["number"]] = body
-        elif what == "permit":
-            return httpx.Response(200, json=self._permit(job, token, body))
-        elif what == "credential":
-            return httpx.Response(200, json=self._credential(body))
-        elif what == "receipts":
-            self._receipts(body)
-        elif what == "test":
-            self._test(body)
-        elif what == "end":
-            self.ends[job] = body
-        elif what == "activations":
-            self._activations(body)
-        else:
-            return httpx.Response(404, json={"title": f"no {path}"})
-        return httpx.Response(200, json={})
+        answers: dict[str, Callable[[], Any]] = {
+            "next": lambda: {"job": self._next(), "trust_epoch": self.workshop.trust.epoch, "poll_s": 1},
+            "trust": self._trust,
+            "steps": lambda: self.steps.update({(job, body["number"]): body}),
+            "permit": lambda: self._permit(job, token, body),
+            "credential": lambda: self._credential(body),
+            "receipts": lambda: self._receipts(body),
+            "test": lambda: self._test(body),
+            "end": lambda: self.ends.update({job: body}),
+            "activations": lambda: self._activations(body),
+        }
+        return httpx.Response(200, json=answers[what]() or {})
 
     def _next(self) -> dict[str, Any] | None:
         return next((one for one in self.jobs if str(one["id"]) not in self.ends), None)
