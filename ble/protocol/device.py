@@ -37,7 +37,7 @@ from ble.protocol.messages import (
     SetTrust,
     TestRequest,
     Unpair,
-)  # fmt: skip
+)
 from ble.protocol.permits import NONCE_SIZE, PermitError, UnpairOrder
 from ble.protocol.records import Channel, RecordError
 from ble.protocol.reports import HELD_LIMIT, Held, Report
@@ -246,7 +246,7 @@ class Device(ABC, Generic[State]):
         return Reply(Done(), None if later == self.memory.trust else self._trusting(later))
 
     def enrol(self, _request: EnrolRequest, at: Moment) -> Reply:
-        """A new device's public keys, and its report signed with one of them."""
+        """The public keys of a device that needs a credential, and its report signed with one of them."""
         keys = self.memory.agreement.public.encode(), self.memory.signing.public.encode()
         return Reply(Enrol(*keys, self._report(b"", at)))
 

@@ -20,7 +20,7 @@ from ble.protocol.permits import LIFETIME_S, Party, Permit, Purpose, UnpairOrder
 from ble.protocol.receipts import PairingReceipt
 from ble.protocol.relay import Action, Agreed, Ask, NeedPermit, PairRelay, RelayError, Side
 from ble.protocol.reports import Report, Vitals
-from ble.protocol.session import SessionError, StationSession
+from ble.protocol.session import Identified, SessionError, StationSession
 from ble.protocol.steps import Moment, Step
 
 NOW = 1_800_000_000
@@ -119,6 +119,13 @@ class Force:
         )
         return replace(memory, credential=replace(credential, **fields).issue(self.authority), trust=self.trust)
 
+    def rotate(self) -> tuple[bytes, ...]:
+        """A new authority key: the chain through the overlap, and the trust with the new key alone at its end."""
+        old, self.authority = self.authority, PrivateKey.generate()
+        both = replace(self.trust, authority_keys=(old.public, self.authority.public), epoch=self.epoch + 1)
+        self.epoch += 2
+        return (both.issue(old), *self.chain)
+
     def revoke(self, *keys: bytes) -> None:
         """Revoke devices by their agreement keys' ids."""
         self.revoked |= set(keys)
@@ -173,6 +180,7 @@ class Station:
         self.sessions: dict[Side, StationSession] = {}
         self.relay: PairRelay | None = None
         self.wire: Wire = straight
+        self.link = object()
         # What a dishonest or unlucky station does between two of its actions.
         self.before: Callable[[Action], Action] = lambda action: action
 
@@ -182,36 +190,36 @@ class Station:
         Raises:
             Interrupted: it did not come to its end.
         """
-        link = object()
+        self.link = object()
         try:
             for side in Side:
-                self.connect(side, link)
-            return self._relay(link)
+                self.connect(side)
+            return self._relay()
         except (SessionError, RelayError, PowerCut) as error:
             raise Interrupted(f"{type(error).__name__}: {error}") from error
         finally:
-            self.disconnect(link)
+            self.disconnect()
 
-    def disconnect(self, link: object) -> None:
+    def disconnect(self) -> None:
         """Both connections end."""
         for owner in self.owners.values():
-            owner.side.disconnected(link)
+            owner.side.disconnected(self.link)
 
-    def connect(self, side: Side, link: object) -> StationSession:
+    def connect(self, side: Side) -> StationSession:
         """Open a session with one device."""
         session = self.sessions[side] = StationSession(self.key, self.credential, self.chain)
-        answer = self._send(side, link, session.begin())
+        answer = self._send(side, session.begin())
         while answer is not None:
             onward = session.receive(answer)
             if onward is None:
                 return session
             assert isinstance(onward, bytes)
-            answer = self._send(side, link, onward)
+            answer = self._send(side, onward)
         raise Interrupted("no answer")
 
-    def ask(self, side: Side, link: object, request: DeviceRequest) -> Answer:
+    def ask(self, side: Side, request: DeviceRequest) -> Answer:
         """One request and its answer."""
-        answer = self._send(side, link, self.sessions[side].ask(request))
+        answer = self._send(side, self.sessions[side].ask(request))
         if answer is None:
             raise Interrupted("no answer")
         found = self.sessions[side].receive(answer)
@@ -219,28 +227,30 @@ class Station:
         assert not isinstance(found, bytes)
         return found
 
-    def _relay(self, link: object) -> Agreed:
-        identify = lambda side, answer: self.sessions[side].identify(answer, self.force.trust, now=NOW)  # noqa: E731
-        self.relay = PairRelay(identify, self.known)
+    def _relay(self) -> Agreed:
+        self.relay = PairRelay(self._identify, self.known)
         action = self.before(self.relay.begin())
         while not isinstance(action, Agreed):
-            action = self.before(self._next(link, action))
+            action = self.before(self._next(action))
         return action
 
-    def _next(self, link: object, action: Action) -> Action:
+    def _identify(self, side: Side, answer: Reported) -> Identified:
+        return self.sessions[side].identify(answer, self.force.trust, now=NOW)
+
+    def _next(self, action: Action) -> Action:
         assert self.relay is not None
         match action:
             case Ask(side, request):
-                return self.relay.receive(side, self.ask(side, link, request))
+                return self.relay.receive(side, self.ask(side, request))
             case NeedPermit(taser, camera):
                 return self.relay.permitted(self.force.permit(taser, camera, self.key.public.id, self.purpose))
         raise AssertionError(action)
 
-    def _send(self, side: Side, link: object, data: bytes) -> bytes | None:
+    def _send(self, side: Side, data: bytes) -> bytes | None:
         """Carry a message to a device, and the first answer back; None when none comes."""
         arrived: list[bytes] = []
         for message in self.wire(side, "to", data):
-            answer = self.owners[side].receive(link, message)
+            answer = self.owners[side].receive(self.link, message)
             if answer is not None:
                 arrived += self.wire(side, "from", answer)
         # A second answer is one too many: it is read as the answer to what is asked next.

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 from ble.protocol.cbor import Value, decode, encode, sequence
-from ble.protocol.cose import PrivateKey
+from ble.protocol.cose import PrivateKey, PublicKey
 
 METHOD, SUITE, MAC, KEY, NONCE, HASH = 3, 2, 8, 16, 13, 32
 Ead = Mapping[int, bytes]
@@ -34,7 +34,8 @@ def _kdf(key: bytes, label: int, context: bytes, size: int) -> bytes:
     return HKDFExpand(SHA256(), size, info).derive(key)
 
 
-def _shared(private: PrivateKey, x: bytes) -> bytes:
+def shared(private: PrivateKey, x: bytes) -> bytes:
+    """The secret of a private key and a point, of which the x-coordinate is known."""
     public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x02" + x)
     return ec.derive_private_key(int.from_bytes(private.secret), ec.SECP256R1()).exchange(ec.ECDH(), public)
 
@@ -52,9 +53,9 @@ def _compact(identity: bytes) -> bytes:
     return identity
 
 
-def by_reference(key: PrivateKey) -> bytes:
+def by_reference(key: PublicKey) -> bytes:
     """ID_CRED with a key id."""
-    return encode({4: key.public.id})
+    return encode({4: key.id})
 
 
 def by_value(credential: bytes) -> bytes:
@@ -122,14 +123,16 @@ class Responder:
     ephemeral: PrivateKey
     credential: bytes
     c_r: bytes
+    # Whom it says it is; a liar may say another than the holder of ``static``.
+    identity: bytes = b""
 
     def message_2(self, first: bytes, ead: Ead) -> bytes:
         point = list(sequence(first))[2]
         assert isinstance(point, bytes)
         g_y = self.ephemeral.public.x
-        self.keys = Schedule(first, g_y, _shared(self.ephemeral, point))
-        self.keys.responder(_shared(self.static, point))
-        identity = by_reference(self.static)
+        self.keys = Schedule(first, g_y, shared(self.ephemeral, point))
+        self.keys.responder(shared(self.static, point))
+        identity = self.identity or by_reference(self.static.public)
         mac = self.keys.mac_2(self.c_r, identity, self.credential, ead)
         plaintext = self.c_r + _compact(identity) + encode(mac) + _items(ead)
         self.keys.second(plaintext, self.credential)
@@ -142,7 +145,7 @@ class Responder:
         ciphertext = decode(message)
         assert isinstance(ciphertext, bytes)
         plaintext = cipher.decrypt(nonce, ciphertext, associated)
-        self.keys.initiator(_shared(self.ephemeral, peer_x))
+        self.keys.initiator(shared(self.ephemeral, peer_x))
         found, mac, *items = _read(plaintext)
         ead = _ead(items)
         assert (found, mac) == (decode(_compact(identity)), self.keys.mac_3(identity, credential, ead))
@@ -167,21 +170,21 @@ class Initiator:
         self.first = message_1(self.ephemeral, self.c_i)
         return self.first
 
-    def read_2(self, message: bytes, peer: PrivateKey, credential: bytes) -> Ead:
+    def read_2(self, message: bytes, peer: PublicKey, credential: bytes) -> Ead:
         """The items of external data that came along, once the peer is proven."""
         body = decode(message)
         assert isinstance(body, bytes)
         g_y, ciphertext = body[:32], body[32:]
-        self.keys = Schedule(self.first, g_y, _shared(self.ephemeral, g_y))
+        self.keys = Schedule(self.first, g_y, shared(self.ephemeral, g_y))
         stream = self.keys.keystream_2(len(ciphertext))
         plaintext = bytes(a ^ b for a, b in zip(ciphertext, stream, strict=True))
-        self.keys.responder(_shared(self.ephemeral, peer.public.x))
+        self.keys.responder(shared(self.ephemeral, peer.x))
         c_r, found, mac, *items = _read(plaintext)
         ead = _ead(items)
         identity = by_reference(peer)
-        assert (found, mac) == (peer.public.id, self.keys.mac_2(encode(c_r), identity, credential, ead))
+        assert (found, mac) == (peer.id, self.keys.mac_2(encode(c_r), identity, credential, ead))
         self.keys.second(plaintext, credential)
-        self.keys.initiator(_shared(self.static, g_y))
+        self.keys.initiator(shared(self.static, g_y))
         return ead
 
     def message_3(self, ead: Ead, identity: bytes) -> bytes:

@@ -25,7 +25,7 @@ def test_the_library_begins_and_the_rfc_answers() -> None:
     third = library.message_3(R_KEY.public, EAD_3)
 
     assert (claimed.key, claimed.ead) == (R_KEY.public.id, EAD_2)
-    assert rfc.read_3(third, I_KEY.public.x, rfc9528.by_reference(I_KEY), claim_set(I_KEY.public)) == EAD_3
+    assert rfc.read_3(third, I_KEY.public.x, rfc9528.by_reference(I_KEY.public), claim_set(I_KEY.public)) == EAD_3
     library.read_4(rfc.message_4())
     assert library.export(16, b"context", 16) == rfc.keys.export(16, b"context", 16)
 
@@ -34,8 +34,8 @@ def test_the_rfc_begins_and_the_library_answers() -> None:
     rfc = rfc9528.Initiator(I_KEY, PrivateKey.generate(), claim_set(I_KEY.public), encode(11))
     library = Responder(R_KEY)
 
-    assert rfc.read_2(library.message_2(rfc.message_1(), EAD_2), R_KEY, claim_set(R_KEY.public)) == EAD_2
-    claimed = library.read_3(rfc.message_3(EAD_3, rfc9528.by_reference(I_KEY)))
+    assert rfc.read_2(library.message_2(rfc.message_1(), EAD_2), R_KEY.public, claim_set(R_KEY.public)) == EAD_2
+    claimed = library.read_3(rfc.message_3(EAD_3, rfc9528.by_reference(I_KEY.public)))
     library.verify(claim_set(I_KEY.public))
 
     assert (claimed.key, claimed.ccs, claimed.ead) == (I_KEY.public.id, b"", EAD_3)
@@ -46,7 +46,7 @@ def test_the_rfc_begins_and_the_library_answers() -> None:
 def test_a_key_shown_by_value_is_the_one_that_is_proven() -> None:
     rfc = rfc9528.Initiator(I_KEY, PrivateKey.generate(), claim_set(I_KEY.public), encode(0))
     library = Responder(R_KEY)
-    rfc.read_2(library.message_2(rfc.message_1(), {}), R_KEY, claim_set(R_KEY.public))
+    rfc.read_2(library.message_2(rfc.message_1(), {}), R_KEY.public, claim_set(R_KEY.public))
 
     claimed = library.read_3(rfc.message_3({}, rfc9528.by_value(claim_set(I_KEY.public))))
 
@@ -61,7 +61,7 @@ def test_a_message_4_with_something_in_it_is_refused() -> None:
     rfc = rfc9528.Responder(R_KEY, PrivateKey.generate(), claim_set(R_KEY.public), encode(-7))
     library.read_2(rfc.message_2(library.message_1(), {}))
     rfc.read_3(
-        library.message_3(R_KEY.public, {}), I_KEY.public.x, rfc9528.by_reference(I_KEY), claim_set(I_KEY.public)
+        library.message_3(R_KEY.public, {}), I_KEY.public.x, rfc9528.by_reference(I_KEY.public), claim_set(I_KEY.public)
     )
     cipher, nonce, associated = rfc.keys.cipher_4()
 
@@ -146,7 +146,7 @@ def test_every_exporter_label_is_exported_as_the_rfc_says(label: int) -> None:
     rfc = rfc9528.Responder(R_KEY, PrivateKey.generate(), claim_set(R_KEY.public), encode(-7))
     library.read_2(rfc.message_2(library.message_1(), {}))
     third = library.message_3(R_KEY.public, {})
-    rfc.read_3(third, I_KEY.public.x, rfc9528.by_reference(I_KEY), claim_set(I_KEY.public))
+    rfc.read_3(third, I_KEY.public.x, rfc9528.by_reference(I_KEY.public), claim_set(I_KEY.public))
     library.complete()
 
     for context in (labels.CONTEXT, labels.CONTEXT + b"p" * 16):
