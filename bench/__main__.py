@@ -14,6 +14,7 @@ from bench.figures import Figure, write
 from bench.files import measure_files
 from bench.log import measure_log
 from bench.measures import counter, get_camera, issue_and_return, list_cameras, list_ratio
+from bench.radio import measure_radio
 from bench.served import served
 from bench.stock import measure_stock
 from fleet import embedded
@@ -30,7 +31,7 @@ def measure_register(server: embedded.Databases, folder: Path) -> list[Figure]:
     return [*figures, list_ratio(figures)]
 
 
-PARTS = {"register": measure_register, "log": measure_log, "stock": measure_stock}
+PARTS = {"register": measure_register, "log": measure_log, "stock": measure_stock, "radio": measure_radio}
 
 
 def main() -> int:

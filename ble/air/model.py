@@ -45,12 +45,16 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Emitter:
-    """One burst: whose, its ordinal among the advertiser's bursts, when its first packet starts, and where."""
+    """One burst: whose, its ordinal among the advertiser's bursts, when its first packet starts, and where.
+
+    ``times_s``, rising and counted from its start, are those of a transmitter that keeps other times than a Taser's.
+    """
 
     advertiser: str
     burst: int
     start_s: float
     place: Place
+    times_s: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Air:
         self.emitters = emitters
         self._seed = seed
         self._times = [_times(seed, emitter) for emitter in emitters]
-        self._next = [next(times) for times in self._times]
+        self._next = [next(times, math.inf) for times in self._times]
         # Advertising events by their start: start, emitter, number. As all take the same time on each channel, two of
         # them meet on all three channels or on none.
         self.sent: list[tuple[float, int, int]] = []
@@ -213,6 +217,9 @@ def wait_bound_s(scan: Scan, share: float) -> float:
 
 
 def _times(seed: int, emitter: Emitter) -> Iterator[float]:
+    if emitter.times_s is not None:
+        yield from (emitter.start_s + since_s for since_s in emitter.times_s)
+        return
     delays = stream(seed, "delay", emitter.advertiser, emitter.burst)
     for since_ms in packets(lambda number: advertising_delay(delays, number) * 1000.0):
         yield emitter.start_s + since_ms / 1000.0

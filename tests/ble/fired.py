@@ -18,18 +18,27 @@ class Pair:
         self.now = NOON
         self.name = name
         self.taser_off_s = taser_off_s
+        self.memory = start
         self.counter = Counter(start)
         self.taser = TaserPairing(name, keys, start)
         self.camera = Camera([first_state(name, keys, start)])
 
+    def take(self) -> int:
+        """The Taser's next number, reserved first if need be."""
+        due = self.counter.due()
+        if due is not None:
+            self.memory = due
+            self.counter.confirm(due)
+        return self.counter.take()
+
+    def cut_the_tasers_power(self) -> None:
+        self.counter = Counter(self.memory)
+
     def fire(self, kind: Kind = Kind.TRIGGER) -> Beacons:
         """An event now; a minute passes first, so that no two are alike in time."""
         self.now += 60_000
-        due = self.counter.due()
-        if due is not None:
-            self.counter.confirm(due)
         clock_ms = self.now + self.taser_off_s * 1000
-        return self.taser.beacons(TaserEvent(self.counter.take(), kind, clock_ms, 80))
+        return self.taser.beacons(TaserEvent(self.take(), kind, clock_ms, 80))
 
     def skip(self, events: int) -> Beacons:
         """So many events that no camera hears; the last of them."""
