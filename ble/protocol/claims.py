@@ -40,7 +40,6 @@ class Claim(IntEnum):
     CAMERA = -65547
     STATION = -65548
     JOB = -65549
-    SPPM = -65550
     CLOCK = -65551
     BATTERY = -65553
     COUNTER = -65554
@@ -52,6 +51,7 @@ class Claim(IntEnum):
     REASON = -65560
     SERIAL = -65561
     KEY = -65562
+    STANDING = -65563
     SEQUENCE = -65601
     PREVIOUS = -65602
     EVENT = -65603

@@ -32,6 +32,7 @@ class Pairing:
         id: the permit's.
         permit: SHA-256 of the signed permit.
         peer: the other device's agreement key's id.
+        peer_kind: what it is.
         peer_serial: its serial.
         peer_signing: the key that it signs receipts with.
         start: the Taser's next activation counter when the keys were made.
@@ -42,6 +43,7 @@ class Pairing:
     id: bytes
     permit: bytes
     peer: bytes
+    peer_kind: Kind
     peer_serial: str
     peer_signing: PublicKey
     start: int
@@ -137,8 +139,8 @@ class Memory:
 
 def _plain(one: Pairing) -> list[cbor.Value]:
     return [
-        one.id, one.permit, one.peer, one.peer_serial, one.peer_signing.parameters(), one.start, one.check,
-        one.standing.value,
+        one.id, one.permit, one.peer, one.peer_kind.value, one.peer_serial, one.peer_signing.parameters(),
+        one.start, one.check, one.standing.value,
     ]  # fmt: skip
 
 
@@ -150,17 +152,17 @@ def _read_all(found: cbor.Value) -> Iterable[Pairing]:
 
 def _read(found: cbor.Value) -> Pairing:
     match found:
-        case [id_, permit, peer, serial, signing, start, check, standing]:
+        case [id_, permit, peer, kind, serial, signing, start, check, standing]:
             one = Claims(
                 {
                     Claim.ID: id_, Claim.PERMIT: permit, Claim.PEER: peer, Claim.SUBJECT: serial, Claim.COUNTER: start,
-                    Claim.CHECK: check, Claim.KIND: standing,
+                    Claim.CHECK: check, Claim.KIND: kind, Claim.STANDING: standing,
                 }
             )  # fmt: skip
             return Pairing(
                 one.bytes_(Claim.ID, ID_SIZE), one.bytes_(Claim.PERMIT, HASH_SIZE), one.bytes_(Claim.PEER, KEY_ID_SIZE),
-                one.text(Claim.SUBJECT), read_key(signing, Claim.SIGNING_KEY),
+                one.one_of(Claim.KIND, Kind), one.text(Claim.SUBJECT), read_key(signing, Claim.SIGNING_KEY),
                 one.whole(Claim.COUNTER, most=COUNTER_LIMIT), one.bytes_(Claim.CHECK, CHECK_SIZE),
-                one.one_of(Claim.KIND, Standing),
+                one.one_of(Claim.STANDING, Standing),
             )  # fmt: skip
     raise DamagedMemory("a pairing that cannot be read")

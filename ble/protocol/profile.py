@@ -1,8 +1,9 @@
 """The GATT profile: what a device shows over Bluetooth, and what it requires of the link.
 
-In pairing mode, set by hand for sixty seconds, a device advertises the pairing service's UUID from a random private
-address and nothing else: no name, no serial. The link must be encrypted before either characteristic answers; that is a
-second lock, as every message is protected by the layer above.
+In pairing mode, set by hand for sixty seconds, a device advertises the pairing service's UUID and nothing else: no
+name, no serial. It does so from a resolvable private address under an identity that it makes anew each time, since some
+hosts keep no bond with an address that cannot be resolved. The link must be encrypted before either characteristic
+answers; that is a second lock, as every message is protected by the layer above.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from uuid import UUID
 PAIRING_MODE_S: Final = 60
 ATT_HEADER: Final = 3
 PREFERRED_MTU: Final = 517
+# The longest value of an attribute (Core Specification, Vol 3, Part F, 3.2.9), and so the longest frame.
+VALUE_LIMIT: Final = 512
 
 
 @dataclass(frozen=True)

@@ -149,5 +149,7 @@ def _read_held(found: Claims) -> Iterable[Held]:
     for item in found.items(Claim.PAIRINGS, most=HELD_LIMIT):
         if not isinstance(item, list) or len(item) != _HELD:
             raise ClaimError("a held pairing is an id, a key id and a standing")
-        one = Claims({Claim.ID: item[0], Claim.PEER: item[1], Claim.KIND: item[2]})
-        yield Held(one.bytes_(Claim.ID, ID_SIZE), one.bytes_(Claim.PEER, KEY_ID_SIZE), one.one_of(Claim.KIND, Standing))
+        one = Claims({Claim.ID: item[0], Claim.PEER: item[1], Claim.STANDING: item[2]})
+        yield Held(
+            one.bytes_(Claim.ID, ID_SIZE), one.bytes_(Claim.PEER, KEY_ID_SIZE), one.one_of(Claim.STANDING, Standing)
+        )

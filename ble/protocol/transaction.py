@@ -123,7 +123,7 @@ class PairSide(Device[State]):
         permit, peer = transaction.permit, transaction.peer
         context = labels.CONTEXT + permit.id
         pairing = Pairing(
-            permit.id, transaction.digest, peer.agreement.id, peer.serial, peer.signing, start,
+            permit.id, transaction.digest, peer.agreement.id, peer.kind, peer.serial, peer.signing, start,
             export(labels.CHECK, context, CHECK_SIZE), standing,
         )  # fmt: skip
         beacon, identifier, companion = (

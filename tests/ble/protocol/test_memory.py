@@ -19,8 +19,8 @@ NEW = Memory.new(Kind.CAMERA, "BW2-0001")
 _STANDINGS = st.sampled_from(Standing)
 _PAIRINGS = st.builds(
     Pairing, st.binary(min_size=16, max_size=16), st.binary(min_size=32, max_size=32),
-    st.sampled_from([b"taser--1", b"taser--2"]), st.just("SP-1"), st.just(SIGNER), st.integers(0, 2**63),
-    st.binary(min_size=16, max_size=16), _STANDINGS,
+    st.sampled_from([b"taser--1", b"taser--2"]), st.sampled_from(Kind), st.just("SP-1"),
+    st.just(SIGNER), st.integers(0, 2**63), st.binary(min_size=16, max_size=16), _STANDINGS,
 )  # fmt: skip
 _MEMORIES = st.builds(
     lambda pairings, trust, credential: replace(NEW, pairings=tuple(pairings), trust=trust, credential=credential),
@@ -53,7 +53,7 @@ def test_garbage_is_no_memory(data: bytes) -> None:
 def _held(*standings: tuple[bytes, Standing]) -> Memory:
     memory = NEW
     for name, standing in standings:
-        pairing = Pairing(name * 16, b"h" * 32, b"taser--1", "SP-1", SIGNER, 0, b"c" * 16, standing)
+        pairing = Pairing(name * 16, b"h" * 32, b"taser--1", Kind.TASER, "SP-1", SIGNER, 0, b"c" * 16, standing)
         memory = memory.with_pairing(pairing)
     return memory
 
