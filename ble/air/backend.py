@@ -41,6 +41,8 @@ T = TypeVar("T")
 # The largest attribute value and its header: what BlueZ asks for too.
 ATT_MTU = 517
 ATT_WRITE_HEADER = 3
+# Whatever the MTU (Core 5.4, Vol 3, Part F, 3.2.9).
+LONGEST_VALUE = 512
 
 _FLAG_16_MORE, _FLAG_16, _FLAG_32_MORE, _FLAG_32, _FLAG_128_MORE, _FLAG_128 = 0x02, 0x03, 0x04, 0x05, 0x06, 0x07
 _SHORT_NAME, _NAME, _POWER, _MANUFACTURER = 0x08, 0x09, 0x0A, 0xFF
@@ -323,7 +325,7 @@ class BumbleClient(BaseBleakClient):
             found.handle,
             _full_uuid(found.uuid),
             list(gatt_char_props_to_strs(int(found.properties))),
-            lambda: self._connected().att_mtu - ATT_WRITE_HEADER,
+            lambda: min(LONGEST_VALUE, self._connected().att_mtu - ATT_WRITE_HEADER),
             service,
         )
         services.add_characteristic(characteristic)

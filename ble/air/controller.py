@@ -162,7 +162,12 @@ class AirController(stock.Controller):
 
     def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
         if self.host:
-            asyncio.get_running_loop().call_soon(self.host.on_packet, bytes(packet))
+            asyncio.get_running_loop().call_soon(self._deliver, bytes(packet))
+
+    def _deliver(self, packet: bytes) -> None:
+        # Power may have gone since it was sent.
+        if self.host:
+            self.host.on_packet(packet)
 
     def power_off(self) -> None:
         """Gone from the air this moment, with everything that it was doing."""

@@ -103,6 +103,7 @@ class Burst:
     interval_s: float
     channels: tuple[int, ...]
     delays: int
+    begun: float
     nominal: float
     event: int = 0
     timer: asyncio.TimerHandle | None = None
@@ -235,7 +236,8 @@ class AirLink:
         place.bursts[slot] = ordinal + 1
         delays = physics.stream(self.seed, "delay", source, ordinal)
         loop = asyncio.get_running_loop()
-        burst = Burst(place, advertiser, source, ordinal, interval_s, channels, delays, loop.time())
+        now = loop.time()
+        burst = Burst(place, advertiser, source, ordinal, interval_s, channels, delays, now, now)
         burst.timer = loop.call_at(burst.nominal, self._advertising_event, burst)
         for watcher in self._watchers:
             watcher(burst)

@@ -50,8 +50,13 @@ class AirDevice(Device):
 
     def lose_power(self) -> None:
         """Gone this moment: nothing is said to anybody, and what waited for an answer is told that none will come."""
+        self.powered_on = False
         self.controller.power_off()
-        self.host.on_transport_lost()  # type: ignore[no-untyped-call]
+        for handle in list(self.connections):
+            self.on_disconnection(handle, hci.HCI_ErrorCode.REMOTE_DEVICE_TERMINATED_CONNECTION_DUE_TO_POWER_OFF_ERROR)
+        if (pending := self.host.pending_response) is not None:
+            pending.cancel()
+        self.emit(self.EVENT_FLUSH)
 
 
 Hear = Callable[[bytes, int], None]

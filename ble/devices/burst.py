@@ -11,7 +11,6 @@ from typing import Final
 from bumble import hci
 from bumble.core import BaseBumbleError
 from bumble.device import AdvertisingEventProperties, AdvertisingParameters, AdvertisingSet
-from bumble.transport.common import TransportLostError
 
 from ble.air.stack import AirDevice
 from ble.devices.taser import Fired
@@ -78,7 +77,7 @@ class _Burst:
             if made.enabled:
                 await made.stop()
             await made.remove()
-        except (BaseBumbleError, TransportLostError):
+        except BaseBumbleError:
             # Its power went away.
             return
 

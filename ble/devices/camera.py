@@ -272,6 +272,12 @@ class Camera:
             self.ears.unpair(gone)
             self._to_store.pop(gone, None)
 
+    def level(self, now_ms: int, pairing: bytes, counter: int) -> None:
+        """Go on behind the last counter of the Taser's signed log; never back. Raises: KeyError, OutOfReach."""
+        self.advance(now_ms)
+        self.ears.level(pairing, counter)
+        self._guard(now_ms, lambda: self.memory.store([self.ears.state(pairing)]))
+
     def hear(self, data: bytes, now_ms: int) -> tuple[Decision, Outcome | None]:
         """A packet's advertising data arrived; an outcome only for an activation that counts as new."""
         self.advance(now_ms)

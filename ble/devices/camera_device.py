@@ -192,6 +192,16 @@ class SimulatedCamera:
             # Still prepared; the next beacon tries again.
             return
 
+    def level(self, pairing: bytes, counter: int) -> None:
+        """Go on behind the last counter of the Taser's signed log, which a dock or the armoury brought.
+
+        Raises:
+            KeyError: there is no such pairing.
+            OutOfReach: the counter is more than a million ahead.
+        """
+        self.camera.level(self.time.now_ms(), pairing, counter)
+        self._follow()
+
     # The protocol
 
     def side(self) -> CameraSide:

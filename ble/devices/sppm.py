@@ -5,6 +5,7 @@ each entry names.
 """
 
 import hashlib
+from collections.abc import Iterable
 from typing import Final
 
 from ble.devices.battery import Battery
@@ -14,10 +15,12 @@ from ble.protocol.credentials import Kind
 from ble.protocol.identifiers import Keys
 from ble.protocol.memory import Memory
 from ble.protocol.statements import BEGINNING, Head, LogEntry, Sent
+from ble.protocol.steps import Born
 
 JOURNAL: Final = "journal"
 # Where memory keeps the numbers that were used; a new part begins at 1.
 FIRST_COUNTER: Final = 1
+FIRST_EPOCH: Final = 0
 
 
 class Sppm:
@@ -49,7 +52,7 @@ class Sppm:
         assert isinstance(found, Memory)  # noqa: S101 - written by the constructor
         return found
 
-    def remember(self, memory: Memory, born: dict[bytes, Keys]) -> None:
+    def remember(self, memory: Memory, born: Iterable[Born]) -> None:
         """Store what a pairing's steps changed, with the keys that were born of it, in one write.
 
         Raises:
@@ -57,7 +60,8 @@ class Sppm:
         """
         held = {one.id for one in memory.pairings}
         gone = {_cell(one.id): None for one in self.memory.pairings if one.id not in held}
-        self.flash.write({"memory": memory, **gone, **{_cell(name): keys for name, keys in born.items()}})
+        new = {_cell(one.pairing.id): Keys(FIRST_EPOCH, one.beacon_key, one.identifier_key) for one in born}
+        self.flash.write({"memory": memory, **gone, **new})
         self.listen_up()
 
     def number(self) -> int:

@@ -14,7 +14,6 @@ from ble.devices.time import WorldTime
 from ble.protocol import statements
 from ble.protocol.beacon import Kind
 from ble.protocol.counter import CounterLost
-from ble.protocol.identifiers import Keys
 from ble.protocol.levels import Bluetooth
 from ble.protocol.messages import Answer, Done, Entries, LogRequest, Refused, SetClock
 from ble.protocol.pairing import TaserSide
@@ -24,7 +23,6 @@ from ble.protocol.steps import Application, Moment, Refusal, Step
 FIRMWARE: Final = "x2-sppm 4.1"
 # What fits into one message of 16 kB beside its frame.
 PAGE_ENTRIES: Final = 32
-FIRST_EPOCH: Final = 0
 
 
 @dataclass(slots=True)
@@ -179,8 +177,7 @@ class SimulatedTaser:
     def carry_out(self, step: Step) -> None:
         """Store what a step of the protocol changed. Raises: WriteLost, PowerCut."""
         if step.write is not None:
-            born = {one.pairing.id: Keys(FIRST_EPOCH, one.beacon_key, one.identifier_key) for one in step.born}
-            self.sppm.remember(step.write, born)
+            self.sppm.remember(step.write, step.born)
 
     def ask(self, request: Application) -> Answer:
         """What only the device itself can answer."""

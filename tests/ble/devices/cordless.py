@@ -64,17 +64,15 @@ class Cordless:
             message = received
 
 
-class TestStation:
+class SmallStation:
     """The workshop's station with an adapter on the air."""
-
-    __test__ = False
 
     def __init__(self, world: World, adapter: AirDevice) -> None:
         self.world, self.adapter = world, adapter
         self.scanner, self.client = backends(adapter)
 
     @classmethod
-    async def of(cls, world: World, at: tuple[float, float] = (0.0, 0.5)) -> "TestStation":
+    async def of(cls, world: World, at: tuple[float, float] = (0.0, 0.5)) -> "SmallStation":
         return cls(world, await power_on(world.link, "station", at=at))
 
     @property
