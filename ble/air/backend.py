@@ -111,7 +111,8 @@ class Adapter:
     connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def require_power(self) -> None:
-        if not self.device.powered_on:
+        # Unplugged, or switched off: bumble itself would wait for a controller that is not there.
+        if not self.device.powered_on or self.device.controller.hci_sink is None:
             raise BleakBluetoothNotAvailableError(
                 "the adapter has no power", BleakBluetoothNotAvailableReason.POWERED_OFF
             )

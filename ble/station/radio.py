@@ -27,6 +27,8 @@ if sys.platform == "linux":
     from ble.station import bluez
 
 CONNECT_S: Final = 10.0
+# Connecting, pairing and looking round together: a stack may wait for ever for a peer that takes it for connected.
+SETUP_S: Final = 20.0
 ANSWER_S: Final = 10.0
 # Of an attribute (Core 5.4, Vol 3, Part F, 3.2.9), whatever the MTU would carry.
 LONGEST_VALUE: Final = 512
@@ -72,8 +74,9 @@ class Link:
                 raise DeviceLost("What answered is no device of this profile.", _NEAR)
             # The client's own MTU stays at 23 on BlueZ; this is right on every system.
             size = min(LONGEST_VALUE, to.max_write_without_response_size)
-            for frame in self._fragmenter.cut(message, size):
-                await self._client.write_gatt_char(to, frame, response=True)
+            async with asyncio.timeout(ANSWER_S):
+                for frame in self._fragmenter.cut(message, size):
+                    await self._client.write_gatt_char(to, frame, response=True)
 
     async def receive(self, within_s: float = ANSWER_S) -> bytes:
         """The device's next message.
@@ -135,7 +138,7 @@ class Radio:
     async def _scanning(
         self, detected: Callable[[BLEDevice, AdvertisementData], None], service: str
     ) -> AsyncIterator[None]:
-        with _adapter():
+        with _adapter(), _scanner():
             scanner = BleakScanner(detected, [service], backend=self.scanner)
             await scanner.start()
         try:
@@ -165,9 +168,10 @@ class Radio:
         )
         try:
             with _adapter(), _broken():
-                await client.connect()
-                link = Link(client, await require_protected(client), came)
-                await link.listen()
+                async with asyncio.timeout(SETUP_S):
+                    await client.connect()
+                    link = Link(client, await require_protected(client), came)
+                    await link.listen()
             yield link
         finally:
             await self._forget(client)
@@ -191,10 +195,21 @@ def _adapter() -> Iterator[None]:
 
 
 @contextmanager
+def _scanner() -> Iterator[None]:
+    try:
+        yield
+    except BleakBluetoothNotAvailableError:
+        raise
+    except BleakError as error:
+        raise AdapterGone(f"The adapter does not scan: {error}.", _ADAPTER) from error
+
+
+@contextmanager
 def _broken() -> Iterator[None]:
     try:
         yield
     except BleakBluetoothNotAvailableError:
         raise
     except (BleakError, TimeoutError) as error:
-        raise DeviceLost(f"The connection to the device broke: {error}.", _NEAR) from error
+        why = str(error) or "it does not answer"
+        raise DeviceLost(f"The connection to the device broke: {why}.", _NEAR) from error

@@ -1,6 +1,7 @@
 """An armoury in modelled time: a force's service, devices, an adapter and a station with its folder."""
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -71,12 +72,16 @@ class Armoury:
 
         self.station.show = look
 
+    def unplug(self) -> None:
+        """The adapter is gone this moment."""
+        if self.adapter.controller.hci_sink is not None:
+            self.adapter.lose_power()
+
     async def again(self, folder: Path | None = None) -> Station:
         """A new process on the same folder, or on a copy of it, and a new adapter in the place of the old one."""
         self.station.store.close()
         await self.station.service.close()
-        if self.adapter.powered_on:
-            self.adapter.lose_power()
+        self.unplug()
         await asyncio.sleep(5)
         self.adapter = await power_on(self.world.link, f"adapter-{len(self.force.asked)}", at=(0.0, 0.5))
         self.station = station_of(self.world, self.force, folder or self.folder, self.adapter, self.shown.append)
@@ -97,12 +102,14 @@ def copy(folder: Path, to: Path) -> Path:
     return Path(shutil.copytree(folder, to))
 
 
-def in_armoury(folder: Path, story: Callable[[Armoury], Awaitable[None]], **world: Any) -> None:
-    """Run a story in an armoury, in modelled time."""
+def in_armoury(
+    folder: Path, story: Callable[[Armoury], Awaitable[None]], *, sending: bool = True, **world: Any
+) -> None:
+    """Run a story in an armoury, in modelled time; the station sends in the background, unless the story sees to it."""
 
     async def main() -> None:
         armoury = await Armoury.build(folder, **world)
-        async with armoury.station.sending():
+        async with armoury.station.sending() if sending else contextlib.nullcontext():
             await story(armoury)
 
     run(main())
