@@ -67,6 +67,16 @@ def test_a_power_cut_skips_at_most_a_block_and_an_orderly_end_skips_nothing() ->
     assert _take(Counter(memory[0]), memory) == 2 * BLOCK + 1
 
 
+def test_what_was_given_back_is_reserved_anew_before_it_is_used() -> None:
+    memory, counter = [0], Counter(0)
+    _take(counter, memory)
+    memory[0] = counter.release() or 0
+
+    assert counter.due() == 1 + BLOCK
+    with pytest.raises(NotReserved):
+        counter.take()
+
+
 def test_a_taser_that_lost_its_counter_sends_nothing_until_it_is_mended_beyond_all_that_is_known() -> None:
     counter, memory = Counter(None), [0]
 

@@ -80,6 +80,24 @@ def test_the_beacon_key_of_the_last_64_is_there_until_they_are_past() -> None:
     assert window.beacon_key(2 * EPOCH) == KEYS.at(2).beacon
 
 
+def test_the_beacon_key_of_the_last_64_is_that_of_their_epoch_after_a_leap_over_several() -> None:
+    window = Window(first_state(PAIRING, KEYS, 0))
+    window.level(3 * EPOCH + 10)
+
+    assert window.beacon_key(3 * EPOCH - 1) == KEYS.at(2).beacon
+    assert window.beacon_key(3 * EPOCH) == KEYS.at(3).beacon
+
+
+def test_what_was_had_stays_had_as_the_window_slides() -> None:
+    window = Window(first_state(PAIRING, KEYS, 0))
+    for counter in range(0, 200, 3):
+        _accept(window, counter)
+
+    had = [counter for counter in range(window.highest - BEHIND + 1, window.highest + 1) if window.had(counter)]
+
+    assert had == [counter for counter in range(0, 200, 3) if counter > window.highest - BEHIND]
+
+
 def test_a_window_that_was_levelled_takes_nothing_from_before() -> None:
     window = Window(first_state(PAIRING, KEYS, 0))
     _accept(window, 3)

@@ -64,7 +64,7 @@ class Air(RuleBasedStateMachine):
         self.taser_memory = self.counter.due() or self.taser_memory
         self.start_taser()
 
-    @rule(times=st.integers(1, 20))
+    @rule(times=st.integers(1, 3))
     def taser_loses_power_again_and_again(self, times: int) -> None:
         for _ in range(times):
             self.fires(Kind.ARMED, 1_000)
