@@ -141,6 +141,8 @@ def _fact(value: Any) -> str:
     if isinstance(value, list):
         told = [_fact(part) for part in value]
         return " → ".join(told) if len(told) == _A_CHANGE else ", ".join(told) or "none"
+    if isinstance(value, Mapping):
+        return " ".join(f"{name} {_fact(part)}" for name, part in value.items())
     if value is None or value == "":
         return "none"
     if isinstance(value, bool):
@@ -167,7 +169,8 @@ def told(found: Mapping[str, Any]) -> str:
 
 def refusal(error: FleetError) -> str:
     """What refused an act, what it found, and who can mend it."""
-    parts = [error.detail]
+    # A program reads instants as they are; people know the time on the wall.
+    parts = [_INSTANT.sub(lambda found: when(datetime.fromisoformat(found[0])), error.detail)]
     if error.rule is not None:
         parts.append(f"This is rule {error.rule}.")
     if error.found:
