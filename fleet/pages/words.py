@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 
@@ -147,19 +148,17 @@ def _fact(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, str) and _INSTANT.fullmatch(value):
-        return when(datetime.fromisoformat(value))
-    if isinstance(value, str) and _DAY.fullmatch(value):
-        return _told_day(value)
-    return str(value).replace("_", " ")
+    return _told_text(str(value))
 
 
-def _told_day(text: str) -> str:
-    try:
-        return day(date.fromisoformat(text))
-    except ValueError:
-        # What looks like a day may be somebody's serial.
-        return text
+def _told_text(text: str) -> str:
+    if _INSTANT.fullmatch(text):
+        return when(datetime.fromisoformat(text))
+    # What looks like a day may be somebody's serial.
+    with suppress(ValueError):
+        if _DAY.fullmatch(text):
+            return day(date.fromisoformat(text))
+    return text.replace("_", " ")
 
 
 def told(found: Mapping[str, Any]) -> str:
