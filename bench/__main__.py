@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.figures import Figure, write
 from bench.files import measure_files
-from bench.log import measure_log
+from bench.log import measure_log, measure_sealing
 from bench.measures import counter, get_camera, issue_and_return, list_cameras, list_ratio
 from bench.radio import measure_radio
 from bench.served import served
@@ -31,7 +31,13 @@ def measure_register(server: embedded.Databases, folder: Path) -> list[Figure]:
     return [*figures, list_ratio(figures)]
 
 
-PARTS = {"register": measure_register, "log": measure_log, "stock": measure_stock, "radio": measure_radio}
+PARTS = {
+    "register": measure_register,
+    "sealing": measure_sealing,
+    "log": measure_log,
+    "stock": measure_stock,
+    "radio": measure_radio,
+}
 
 
 def main() -> int:

@@ -24,9 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = wanted.run(wanted)
     except (ExportError, KeptError, OSError, UnicodeError) as error:
-        print(error, file=sys.stderr)
+        print(_plain(error), file=sys.stderr)
         return UNUSABLE
     return code
+
+
+def _plain(text: object) -> str:
+    """What somebody else's file says, as one line that does nothing to a terminal but stand there."""
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in str(text))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,11 +80,11 @@ def _verify(wanted: argparse.Namespace) -> int:
 
 def _tell(result: Result) -> int:
     for problem in result.problems[:_SAID_AT_MOST]:
-        print(f"WRONG: {problem}")
+        print(f"WRONG: {_plain(problem)}")
     if result.wrong > _SAID_AT_MOST:
         print(f"… and {result.wrong - _SAID_AT_MOST:,} more.")
     header, count = result.header, len(result.compared)
-    print(f"{header.origin}: places {header.first:,} to {header.last:,} of {header.size:,}.")
+    print(f"{_plain(header.origin)}: places {header.first:,} to {header.last:,} of {header.size:,}.")
     print(
         f"{result.entries:,} entries read, {result.erased:,} erased by law in part, "
         f"{result.unproven:,} not proven yet; compared with {count:,} {'sizes' if count != 1 else 'size'} kept outside."
@@ -107,12 +112,12 @@ def _follow(wanted: argparse.Namespace) -> int:
     while True:
         try:
             checkpoint = follow(server, copy, wanted.key, wanted.origin)
-            print(f"{checkpoint.origin}: followed up to {checkpoint.size:,} entries.", flush=True)
+            print(f"{_plain(checkpoint.origin)}: followed up to {checkpoint.size:,} entries.", flush=True)
         except Rewritten as error:
-            print(f"WRONG: {error}")
+            print(f"WRONG: {_plain(error)}")
             return WRONG
         except Unreachable as error:
-            print(error, file=sys.stderr, flush=True)
+            print(_plain(error), file=sys.stderr, flush=True)
             if wanted.every is None:
                 return UNUSABLE
         if wanted.every is None:

@@ -20,12 +20,15 @@ from fleet.jobs.triggers import Daily, Every
 from fleet.lifecycle import daily as lifecycle
 from fleet.pairings import carrying
 from fleet.statistics import service as statistics
+from fleet.stock import bulk
 from fleet.visits import mail
 from fleet.webhooks import delivery
 from fleet.webhooks import service as subscriptions
 
 # What is removed in one run: more than any hour brings, and few enough not to be felt.
 _REMOVED_AT_ONCE = 50_000
+# A preview may be of 10,000 cameras.
+_PREVIEWS_AT_ONCE = 20
 
 
 def _tidy(session: Session, _actor: Actor, occasion: Occasion) -> Result:
@@ -35,6 +38,7 @@ def _tidy(session: Session, _actor: Actor, occasion: Occasion) -> Result:
         "idempotency_keys": idempotency.forget_old(session, now=now, at_once=_REMOVED_AT_ONCE),
         "deliveries": delivery.forget_old(session, now=now, at_once=_REMOVED_AT_ONCE),
         "secrets": subscriptions.forget_secrets(session, now=now),
+        "previews": bulk.forget_previews(session, now=now, at_once=_PREVIEWS_AT_ONCE),
         "job_runs": runs.forget_old(session, now=now, at_once=_REMOVED_AT_ONCE),
     }
 

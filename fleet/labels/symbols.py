@@ -10,10 +10,22 @@ CODE_128_QUIET = 10
 QR_QUIET = 4
 # Any mask can be read. The one that the standard's scoring would choose costs eight times the work for each label.
 _MASK = 3
+# In the set of digits the same value is the digits 99.
+_SWITCH_TO_DIGITS = 99
 
 
 class CannotEncode(ValueError):
     """The text has a character that a Code 128 barcode does not know."""
+
+
+class _Code128(Code128):  # type: ignore[misc] # the library has no types
+    """The library takes a first “99” for a switch to the set of digits, which it is in, and leaves it out."""
+
+    def _try_to_optimize(self, encoded: list[int]) -> list[int]:
+        if encoded[1] == _SWITCH_TO_DIGITS:
+            return encoded
+        shorter: list[int] = super()._try_to_optimize(encoded)
+        return shorter
 
 
 def code_128(text: str) -> str:
@@ -24,7 +36,7 @@ def code_128(text: str) -> str:
     """
     if not text.isascii() or not text.isprintable() or not text:
         raise CannotEncode(f"{text} has a character that a barcode of this kind does not know.")
-    modules: str = Code128(text).build()[0]
+    modules: str = _Code128(text).build()[0]
     return modules
 
 

@@ -54,11 +54,15 @@ class Act:
     def carry_out(self, key: Any) -> ResponseReturnValue:
         """Do it and go back; or show the form with what was typed and what refused it."""
         done: list[str] = []
-        refused = forms.attempt(lambda: done.append(self.do(key, forms.read(self.schema(), request.form))))
+        refused = forms.attempt(lambda: done.append(self.do(key, self._read())))
         if refused is not None:
             return self._form(key, self._typed(key, refused), refused)
         flash(done[0], "success")
         return redirect(self.back(key), 303)
+
+    def _read(self) -> dict[str, Any]:
+        said: dict[str, Any] = forms.read(self.schema(), request.form, labels=self.labels)
+        return said
 
     def _typed(self, key: Any, refused: FleetError) -> Mapping[str, str]:
         # Whoever was refused because of what came between has now read it, and may go on from there.

@@ -111,8 +111,15 @@ def options_of(schema_field: ma.fields.Field[Any]) -> list[tuple[str, str]]:
     return []
 
 
-def read(schema: Schema, typed: Mapping[str, str], *, prefix: str = "", without: Collection[str] = ()) -> Any:
-    """What somebody typed as plain data.
+def read(
+    schema: Schema,
+    typed: Mapping[str, str],
+    *,
+    prefix: str = "",
+    without: Collection[str] = (),
+    labels: Mapping[str, str] | None = None,
+) -> Any:
+    """What somebody typed as plain data. ``labels`` are what the form calls its fields, as for ``fields_of``.
 
     A form sends every field as text, an empty one too: empty is none where the field may be none, else not said.
 
@@ -133,7 +140,8 @@ def read(schema: Schema, typed: Mapping[str, str], *, prefix: str = "", without:
         return schema.load(sent)
     except ma.ValidationError as error:
         messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
-        fields = {f"{prefix}{name}": _plain(name, texts) for name, texts in messages.items()}
+        called = {name: (labels or {}).get(name) or words.label(name) for name in messages}
+        fields = {f"{prefix}{name}": _plain(called[name], texts) for name, texts in messages.items()}
         raise Invalid("Some of what was typed cannot be used.", fields=fields) from error
 
 
@@ -160,14 +168,12 @@ def _with_zone(text: str, *, end_of_day: bool) -> str:
     return (at if at.tzinfo is not None else at.replace(tzinfo=LOCAL)).isoformat()
 
 
-def _plain(name: str, texts: Any) -> list[str]:
-    """What is wrong with a field, with its name: the summary at a page's top stands far from it."""
+def _plain(label: str, texts: Any) -> list[str]:
+    """What is wrong with a field, with its label: the summary at a page's top stands far from it."""
     said = texts if isinstance(texts, list) else [str(texts)]
     if any("required" in text or "null" in text for text in said):
-        return [f"{words.label(name)} is missing."]
-    return [
-        f"{words.label(name)} {_PLAINLY[text]}" if text in _PLAINLY else f"{words.label(name)}: {text}" for text in said
-    ]
+        return [f"{label} is missing."]
+    return [f"{label} {_PLAINLY[text]}" if text in _PLAINLY else f"{label}: {text}" for text in said]
 
 
 def attempt(act: Callable[[], Any]) -> FleetError | None:

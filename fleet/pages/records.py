@@ -70,7 +70,7 @@ class Record:
         return self._done(canonical(request.form[self.key]), "was added")
 
     def _add(self) -> None:
-        values = forms.read(self.new(), request.form, without=self.without)
+        values = forms.read(self.new(), request.form, without=self.without, labels=self.labels)
         self.register(*caller(), values, now=utc_now())
 
     def ask_change(self, identifier: str) -> ResponseReturnValue:
@@ -85,7 +85,7 @@ class Record:
         return self._done(identifier, "was saved")
 
     def _save(self, identifier: str) -> None:
-        values = forms.read(self.change(), request.form)
+        values = forms.read(self.change(), request.form, labels=self.labels)
         version = request.form.get("version", "")
         if not version.isdecimal():
             raise Stale("This form does not say what it was made from. Look at the values, then save again.")

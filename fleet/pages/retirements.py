@@ -16,6 +16,9 @@ from fleet.pages.listing import ON_A_CAMERA, Column, Listing
 from fleet.web import allow, caller
 
 pages = Blueprint("retirements_pages", __name__)
+# What the two forms of a disposal call their fields.
+_PROPOSAL = {"how": "How it is disposed of"}
+_DECLINING = {"reason": "Why it is taken back"}
 
 Listing(
     path="/retirements", title="Cameras out of service", one="camera", many="cameras", view=Permission.CAMERA_VIEW,
@@ -72,7 +75,7 @@ def propose(serial: str) -> ResponseReturnValue:
     """Propose how it is disposed of."""
 
     def act() -> None:
-        said = forms.read(schemas.Disposal(), request.form)
+        said = forms.read(schemas.Disposal(), request.form, labels=_PROPOSAL)
         retirement.propose(*caller(), serial, said["how"], waste_note=said["waste_note"], now=utc_now())
 
     return _done(serial, forms.attempt(act), f"Proposed. A second person confirms the disposal of {serial}.")
@@ -92,7 +95,7 @@ def decline(serial: str) -> ResponseReturnValue:
     """Take the proposal back."""
 
     def act() -> None:
-        said = forms.read(schemas.Reason(), request.form)
+        said = forms.read(schemas.Reason(), request.form, labels=_DECLINING)
         retirement.decline(*caller(), serial, said["reason"], now=utc_now())
 
     return _done(serial, forms.attempt(act), f"The proposal for {serial} is taken back.")
@@ -111,10 +114,10 @@ def _page(serial: str, refused: FleetError | None = None) -> ResponseReturnValue
         "camera": cases.retirement(session, serial, now=utc_now()),
         "propose_fields": forms.fields_of(
             schemas.Disposal,
-            labels={"how": "How it is disposed of"},
+            labels=_PROPOSAL,
             hints={"waste_note": "Its number, where there is one."},
         ),
-        "decline_fields": forms.fields_of(schemas.Reason, labels={"reason": "Why it is taken back"}),
+        "decline_fields": forms.fields_of(schemas.Reason, labels=_DECLINING),
         "me": actor.name,
     }
     page = render_template("lifecycle/disposal.html", **shown, typed=request.form, errors=forms.errors_of(refused))

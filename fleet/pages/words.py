@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 
@@ -141,23 +142,23 @@ def _fact(value: Any) -> str:
     if isinstance(value, list):
         told = [_fact(part) for part in value]
         return " → ".join(told) if len(told) == _A_CHANGE else ", ".join(told) or "none"
+    if isinstance(value, Mapping):
+        return " ".join(f"{name} {_fact(part)}" for name, part in value.items())
     if value is None or value == "":
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, str) and _INSTANT.fullmatch(value):
-        return when(datetime.fromisoformat(value))
-    if isinstance(value, str) and _DAY.fullmatch(value):
-        return _told_day(value)
-    return str(value).replace("_", " ")
+    return _told_text(str(value))
 
 
-def _told_day(text: str) -> str:
-    try:
-        return day(date.fromisoformat(text))
-    except ValueError:
-        # What looks like a day may be somebody's serial.
-        return text
+def _told_text(text: str) -> str:
+    if _INSTANT.fullmatch(text):
+        return when(datetime.fromisoformat(text))
+    # What looks like a day may be somebody's serial.
+    with suppress(ValueError):
+        if _DAY.fullmatch(text):
+            return day(date.fromisoformat(text))
+    return text.replace("_", " ")
 
 
 def told(found: Mapping[str, Any]) -> str:
@@ -167,7 +168,8 @@ def told(found: Mapping[str, Any]) -> str:
 
 def refusal(error: FleetError) -> str:
     """What refused an act, what it found, and who can mend it."""
-    parts = [error.detail]
+    # A program reads instants as they are; people know the time on the wall.
+    parts = [_INSTANT.sub(lambda found: when(datetime.fromisoformat(found[0])), error.detail)]
     if error.rule is not None:
         parts.append(f"This is rule {error.rule}.")
     if error.found:

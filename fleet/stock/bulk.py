@@ -5,7 +5,7 @@ in the same one, so an act that was cut off goes on where it was, and nothing is
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +29,7 @@ from fleet.stock.verbs import VERBS, Doer, Task, Wanted
 MOST_CAMERAS = 10_000
 # In one transaction: what takes about a second, so that nobody waits long for the locks.
 SLICE = 1_000
+_PREVIEW_KEPT = timedelta(days=7)
 
 
 def by_filter(session: Session, filters: Mapping[str, Any], *, now: datetime) -> list[tuple[str, Wanted]]:
@@ -115,6 +116,14 @@ def _item(
         "what": refused.detail if refused else None,
         "mend": refused.mend if refused else None,
     }
+
+
+def forget_previews(session: Session, *, now: datetime, at_once: int) -> int:
+    """Remove some previews that nobody carried out within a week, and answer how many."""
+    old = sa.select(BulkAct.id).where(BulkAct.begun_at.is_(None), BulkAct.asked_at < now - _PREVIEW_KEPT)
+    some = old.order_by(BulkAct.asked_at).limit(at_once).with_for_update(skip_locked=True).cte()
+    gone = sa.delete(BulkAct).where(BulkAct.id.in_(sa.select(some.c.id))).returning(BulkAct.id)
+    return len(session.execute(gone, execution_options={"synchronize_session": False}).all())
 
 
 def carry_out(session: Session, actor: Actor, number: int, *, policy: Policy, now: datetime) -> dict[str, Any]:

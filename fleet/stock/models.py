@@ -128,6 +128,7 @@ class BulkAct(Base):
     """
 
     __tablename__ = "bulk_act"
+    __table_args__ = (sa.Index("ix_bulk_act_preview", "asked_at", postgresql_where=sa.text("begun_at IS NULL")),)
 
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
     verb: Mapped[BulkVerb] = mapped_column(words(BulkVerb))
@@ -147,7 +148,7 @@ class BulkItem(Base):
     __tablename__ = "bulk_item"
     __table_args__ = (sa.Index(None, "bulk_id", "outcome", "line"),)
 
-    bulk_id: Mapped[int] = mapped_column(sa.ForeignKey("bulk_act.id"), primary_key=True)
+    bulk_id: Mapped[int] = mapped_column(sa.ForeignKey("bulk_act.id", ondelete="CASCADE"), primary_key=True)
     line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     serial: Mapped[str] = mapped_column(Identifier)
     version: Mapped[int | None]

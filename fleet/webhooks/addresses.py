@@ -110,6 +110,8 @@ def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
+    if address.teredo is not None:
+        return address.teredo[1]
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address

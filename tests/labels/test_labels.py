@@ -6,7 +6,7 @@ import time
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleet.actors import Role
@@ -149,6 +149,9 @@ def test_no_two_labels_share_a_place_and_none_leaves_its_page(layout: Layout, co
 
 
 @given(SYMBOL_TEXT)
+@example("99")
+@example("9912345")
+@example("X9999")
 def test_whatever_an_identifier_is_its_barcodes_say_it(text: str) -> None:
     assert read_code_128(symbols.code_128(text)) == text
     assert read_qr(symbols.qr(text)) == text

@@ -69,7 +69,7 @@ def test_a_refused_assessment_keeps_what_was_typed(supervisor: Person, make: Fac
     unreasoned = supervisor.post(f"{loss}/assess", **{**ASSESSMENT, "after": "0"})
 
     assert (refused.status_code, unreasoned.status_code) == (422, 422)
-    assert "Measures is missing." in text_of(refused)
+    assert "What was done, and is to be done is missing." in text_of(refused)
     assert "or why not." in text_of(unreasoned)
     for typed in ("One shift", "Two victims", "The superintendent"):
         assert typed in refused.text
@@ -166,7 +166,7 @@ def test_two_people_dispose_of_a_camera_on_its_page(
     alone = supervisor.post(f"{page}/confirm")
     assert (alone.status_code, office.custody(serial)) == (409, Custody.SANITISED)
     assert serial in supervisor.reads("/retirements?show=waiting&q=" + serial)
-    assert "Reason is missing." in text_of(other.post(f"{page}/decline", reason=""))
+    assert "Why it is taken back is missing." in text_of(other.post(f"{page}/decline", reason=""))
     assert other.post(f"{page}/confirm").status_code == 303
 
     assert office.custody(serial) is Custody.DISPOSED

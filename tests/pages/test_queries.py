@@ -9,12 +9,14 @@ import pytest
 
 from fleet.actors import Role
 from fleet.cameras.states import Fault
+from fleet.clock import iso
 from fleet.custody import service as custody
 from fleet.custody.models import Condition, IssueKind
 from fleet.people.models import Function
 from fleet.sites import service as sites
 from fleet.sites.stages import Stage
 from fleet.web import Service
+from tests.conftest import api_of
 from tests.factories import Factory, now
 from tests.lifecycle.conftest import Office
 from tests.pages.conftest import Person, signed_in
@@ -70,7 +72,31 @@ PAGES = {
     "/visits": 3,
     "/terms": 3,
     "/terms/new": 3,
+    "/stores": 2,
+    "/stocktakes": 3,
+    "/stocktakes/1": 5,
+    "/stocktakes/new": 1,
+    "/reservations": 3,
+    "/reservations/OP1": 3,
+    "/reservations/new": 1,
+    "/kits": 3,
+    "/kits/KIT1": 3,
+    "/kits/new": 1,
+    "/bulk/new": 1,
+    "/bulk/1": 4,
+    "/labels": 1,
+    "/counter/commands": 1,
+    "/accounts": 3,
+    "/accounts/new": 1,
+    "/tokens": 2,
+    "/people/new": 1,
+    "/sites/new": 1,
+    "/docks/new": 1,
+    "/tasers/new": 1,
 }
+# What shows nothing of the register, and what is no page.
+NOT_COUNTED = {"/problems", "/password", "/sign-in", "/counter/shell", "/counter/session", "/counter/block-list"}
+NOT_COUNTED |= {"/healthz", "/readyz", "/metrics"}
 
 
 @contextmanager
@@ -106,6 +132,7 @@ def fill(app: Service, first: int, last: int) -> None:
         make.issued(f"X{number}", f"C{number}")
         make.report(f"Y{number}", fault=Fault.ERROR, battery_percent=50)
         fill_cases(app, make, number)
+        fill_stock(app, make, number)
     go_round(app, make, last)
 
 
@@ -120,6 +147,23 @@ def fill_cases(app: Service, make: Factory, number: int) -> None:
     collar = make.officer(collar=f"F{number}", function=Function.FIREARMS)
     office.depart(collar, 3)
     office.exempt(collar, 5)
+
+
+def fill_stock(app: Service, make: Factory, number: int) -> None:
+    """A stocktake, a reservation and a kit with the number ``number``, and a bulk act of as many cameras."""
+    api = api_of(app)
+    dock = make.dock(serial=f"E{number}", site="S1")
+    cameras = [make.camera(serial=f"E{number}-{n}", home_dock=dock) for n in range(number)]
+    kit = make.camera(serial=f"K{number}")
+    when = {"begins_at": iso(now() + timedelta(days=1)), "ends_at": iso(now() + timedelta(days=2))}
+    for path, body in (
+        ("/stocktakes", {"dock": dock}),
+        ("/stocktakes/1/scans", {"scans": cameras}),
+        ("/reservations", {"code": f"OP{number}", "name": "Op Shaw", "count": 1, "dock": dock, **when}),
+        ("/kits", {"code": f"KIT{number}", "camera": kit, "parts": [{"kind": "mount"}]}),
+        ("/bulk", {"verb": "move", "wanted": {"custody": "quarantined"}, "cameras": cameras}),
+    ):
+        assert api("POST", path, body).status_code < 300, path
 
 
 def go_round(app: Service, make: Factory, times: int) -> None:
@@ -151,3 +195,10 @@ def test_pages_ask_as_much_for_many_rows_as_for_few(empty: Service, monkeypatch:
 
     assert many == few
     assert {path: number for path, number in many.items() if number > PAGES[path]} == {}
+
+
+def test_every_page_is_counted(app: Service) -> None:
+    rules = [rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments]
+    pages = {rule for rule in rules if not rule.startswith("/api/") and "." not in rule}
+
+    assert pages - NOT_COUNTED - PAGES.keys() == set()

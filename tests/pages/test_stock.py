@@ -107,7 +107,9 @@ def test_too_many_are_refused_with_what_is_free(clerk: Person, dock: str) -> Non
     refused = clerk.post("/reservations/new", code=unique("OP"), dock=dock, **RESERVED)
 
     assert refused.status_code == 409
-    assert "1 are not free all the time" in text_of(refused)
+    said = text_of(refused)
+    assert "1 are not free all the time. Free: 0 from 5 March 2027, 6:00pm until" in said
+    assert "Free: from 5 March 2027, 6:00pm until" in said
 
 
 def test_a_bulk_act_is_previewed_and_then_done(clerk: Person, api: Api, make: Factory) -> None:

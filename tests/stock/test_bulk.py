@@ -19,6 +19,7 @@ from fleet.custody.models import Allocation, IssueKind
 from fleet.people.models import Person
 from fleet.sites.stages import Stage
 from fleet.stock import bulk
+from fleet.stock.models import BulkAct
 from fleet.web import Service
 from tests.conftest import Api, api_of
 from tests.factories import Factory, now, unique
@@ -190,6 +191,23 @@ def test_a_preview_changes_nothing(api: Api, app: Service, make: Factory) -> Non
     previewed(api, "return", cameras=[serial])
 
     assert (log(app, serial), api("GET", f"/cameras/{serial}").json) == before
+
+
+def test_a_preview_that_nobody_carries_out_is_forgotten_and_what_was_carried_out_is_not(
+    api: Api, app: Service, make: Factory
+) -> None:
+    kept, left = (previewed(api, "return", cameras=[make.issued()[0]]) for _ in range(2))
+    carried_out(api, kept)
+    young = previewed(api, "return", cameras=[make.issued()[0]])
+
+    with app.database.transaction() as session:
+        aged = sa.update(BulkAct).values(asked_at=now() - timedelta(days=8))
+        session.execute(aged.where(BulkAct.id.in_([kept, left])))
+        bulk.forget_previews(session, now=now(), at_once=1_000)
+
+    assert [api("GET", f"/bulk/{number}").status_code for number in (kept, left, young)] == [200, 404, 200]
+    with pytest.raises(sa.exc.DBAPIError, match="only appended"), app.database.transaction() as session:
+        session.execute(sa.delete(BulkAct).where(BulkAct.id == kept))
 
 
 def test_what_has_changed_since_the_preview_is_skipped_and_said(api: Api, make: Factory) -> None:
