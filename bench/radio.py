@@ -7,12 +7,13 @@ Latencies and shares are of the modelled radio with real counters, beacons and d
 import itertools
 import os
 import random
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import psutil
 
 from bench.figures import RUNS, Figure, console, figure
 from ble.air.linking import Day, best_linking
@@ -216,7 +217,7 @@ def _flood() -> list[Figure]:
     now_ms, captured = BEGINNING_MS, 0
     for _ in range(100):
         now_ms += 60_000
-        for packet in foreign[:100]:
+        for packet in foreign:
             camera.hear(packet, now_ms)
         captured += camera.hear(taser.fire(now_ms)[0], now_ms).verdict is Verdict.NEW
     live = taser.fire(now_ms)[0]
@@ -253,7 +254,7 @@ def _core(camera: Camera, packets: list[bytes], now_ms: int) -> float:
 
 def _many_pairings() -> list[Figure]:
     """A process of its own says what a thousand pairings weigh; what they cost is compared with one pairing."""
-    mb = [float(_child(PAIRINGS)) - float(_child(0)) for _ in range(3)]
+    mb = [float(_weight(PAIRINGS)) for _ in range(3)]
     one, many = _camera(1), _camera(PAIRINGS)
     ours, reference = [], []
     for _ in range(RUNS):
@@ -273,17 +274,18 @@ def _many_pairings() -> list[Figure]:
     ]
 
 
-def _child(pairings: int) -> str:
+def _weight(pairings: int) -> str:
     command = [sys.executable, "-c", f"from bench.radio import weigh; weigh({pairings})"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def weigh(pairings: int) -> None:
-    """Print this process's peak in MB once it holds a camera of so many pairings."""
+    """Print by how many MB this process grows as it makes a camera of so many pairings."""
+    process = psutil.Process()
+    before = process.memory_info().rss
     camera = _camera(pairings)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    console.print(f"{peak:.3f}")
-    del camera
+    console.print((process.memory_info().rss - before) / 1e6)
+    assert len(camera.pairings()) == pairings
 
 
 def _camera(pairings: int) -> Camera:
