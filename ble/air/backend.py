@@ -35,14 +35,10 @@ from bumble.gatt_client import CharacteristicProxy
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from ble.air.stack import AirDevice
+from ble.protocol.profile import ATT_HEADER, PREFERRED_MTU, VALUE_LIMIT
 
 T = TypeVar("T")
 
-# The largest attribute value and its header: what BlueZ asks for too.
-ATT_MTU = 517
-ATT_WRITE_HEADER = 3
-# Whatever the MTU (Core 5.4, Vol 3, Part F, 3.2.9).
-LONGEST_VALUE = 512
 
 _FLAG_16_MORE, _FLAG_16, _FLAG_32_MORE, _FLAG_32, _FLAG_128_MORE, _FLAG_128 = 0x02, 0x03, 0x04, 0x05, 0x06, 0x07
 _SHORT_NAME, _NAME, _POWER, _MANUFACTURER = 0x08, 0x09, 0x0A, 0xFF
@@ -181,6 +177,8 @@ class BumbleClient(BaseBleakClient):
         self._peer_address = known.details if known else hci.Address(self.address)
         self._wanted = services
         self._connection: Connection | None = None
+        # Under which address the bond is kept: the peer's identity, once it has given one.
+        self._bonded_as = str(self._peer_address)
         self._peer: Peer | None = None
 
     @property
@@ -231,7 +229,7 @@ class BumbleClient(BaseBleakClient):
         try:
             if pair:
                 await self.pair()
-            await self._do(self._peer.request_mtu(ATT_MTU))
+            await self._do(self._peer.request_mtu(PREFERRED_MTU))
             await self._do(self._discover(self._peer))
         except BaseException:
             await self.disconnect()
@@ -274,6 +272,7 @@ class BumbleClient(BaseBleakClient):
         if not connection.is_encrypted:
             bonded = await self._bond(connection) is not None
             await self._do(connection.encrypt() if bonded else connection.pair())
+        self._bonded_as = str(connection.peer_address)
         security = await self.security()
         if not (security.encrypted and security.bonded and security.secure_connections):
             await self.disconnect()
@@ -297,9 +296,8 @@ class BumbleClient(BaseBleakClient):
         return await keystore.get(str(connection.peer_address)) if keystore else None
 
     async def unpair(self) -> None:
-        peer = str(self._connection.peer_address) if self._connection else str(self._peer_address)
         if keystore := self.adapter.device.keystore:
-            await keystore.delete(peer)
+            await keystore.delete(self._bonded_as)
         await self.disconnect()
 
     # Services
@@ -326,7 +324,7 @@ class BumbleClient(BaseBleakClient):
             found.handle,
             _full_uuid(found.uuid),
             list(gatt_char_props_to_strs(int(found.properties))),
-            lambda: min(LONGEST_VALUE, self._connected().att_mtu - ATT_WRITE_HEADER),
+            lambda: min(VALUE_LIMIT, self._connected().att_mtu - ATT_HEADER),
             service,
         )
         services.add_characteristic(characteristic)
@@ -359,7 +357,7 @@ class BumbleClient(BaseBleakClient):
 
     async def write_gatt_char(self, characteristic: BleakGATTCharacteristic, data: SizedBuffer, response: bool) -> None:
         value = bytes(cast(bytes, data))
-        if not response and len(value) > self.mtu_size - ATT_WRITE_HEADER:
+        if not response and len(value) > self.mtu_size - ATT_HEADER:
             raise BleakError("longer than one write without response")
         await self._do(self._attributes().write_value(characteristic.handle, value, with_response=response))
 

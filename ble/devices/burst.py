@@ -14,6 +14,7 @@ from bumble.device import AdvertisingEventProperties, AdvertisingParameters, Adv
 
 from ble.air.stack import AirDevice
 from ble.devices.taser import Fired
+from ble.devices.waiting import Waiting
 from ble.protocol.beacon import COMPANY, LAST_REFRESH, frame
 from ble.protocol.burst import FAST_FOR_MS, FAST_MS, MOST_EVENTS, SLOW_MS, TURN_MS
 from ble.protocol.counter import REFRESH_MS, Beacons
@@ -31,41 +32,16 @@ def _parameters(interval_ms: float) -> AdvertisingParameters:
 
 
 class _Burst:
-    """One event to one pairing.
-
-    It is ended by ``end`` and never by cancelling its task: a cancellation that falls together with the controller's
-    answer is lost in ``asyncio.wait_for`` (Python 3.11).
-    """
+    """One event to one pairing."""
 
     def __init__(self, stack: AirDevice, company: int, beacons: Beacons) -> None:
         self._stack, self._company, self._beacons = stack, company, beacons
-        self._over = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    def end(self) -> None:
-        self._over = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def _until(self, at: float) -> None:
-        """Until that time of the loop, or the burst's end."""
-        loop = asyncio.get_running_loop()
-        if self._over:
-            return
-        self._waiter = loop.create_future()
-        timer = loop.call_at(at, self._wake)
-        try:
-            await self._waiter
-        finally:
-            timer.cancel()
+        self.waiting = Waiting()
 
     async def send(self, slot: int, making: asyncio.Lock) -> None:
         start = asyncio.get_running_loop().time()
         if slot:
-            await self._until(start + slot * TURN_MS / 1000)
+            await self.waiting.until(start + slot * TURN_MS / 1000)
         try:
             async with making:
                 made = await self._stack.create_advertising_set(
@@ -83,8 +59,8 @@ class _Burst:
 
     async def _refresh(self, made: AdvertisingSet, start: float) -> None:
         for refresh in range(1, LAST_REFRESH + 1):
-            await self._until(start + refresh * REFRESH_MS / 1000)
-            if self._over:
+            await self.waiting.until(start + refresh * REFRESH_MS / 1000)
+            if self.waiting.over:
                 return
             if refresh == _FAST_REFRESHES:
                 await made.stop()
@@ -92,7 +68,7 @@ class _Burst:
             await made.set_advertising_data(self._frame(refresh))
             if refresh == _FAST_REFRESHES:
                 await made.start()
-        await self._until(start + (LAST_REFRESH + 1) * REFRESH_MS / 1000)
+        await self.waiting.until(start + (LAST_REFRESH + 1) * REFRESH_MS / 1000)
 
     def _frame(self, refresh: int) -> bytes:
         return frame(self._beacons.payload(refresh), self._company)
@@ -127,4 +103,4 @@ class Bursts:
 
     def _end(self, bursts: list[_Burst]) -> None:
         for burst in bursts:
-            burst.end()
+            burst.waiting.end()

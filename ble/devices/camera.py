@@ -18,6 +18,7 @@ from ble.devices.modes import HEARING, MODES, Cue, Mode
 from ble.devices.recordings import LONGEST_MS, Cause, End, Recording, Recordings
 from ble.protocol import decision
 from ble.protocol.beacon import Kind
+from ble.protocol.companion import Start
 from ble.protocol.decision import ACCEPTED, Decision, Sighting, Verdict
 from ble.protocol.memory import Memory
 from ble.protocol.steps import Born
@@ -220,7 +221,10 @@ class Camera:
 
     def press_start(self, now_ms: int) -> bool:
         """The record button; says whether it now records."""
-        return self._start_for(now_ms, Cause.BUTTON)
+        self.advance(now_ms)
+        if self.mode is Mode.READY and self.recordings.free_ms() > 0:
+            self._guard(now_ms, lambda: self._begin(now_ms, Cause.BUTTON, ()))
+        return self.mode is Mode.RECORDING
 
     def press_stop(self, now_ms: int) -> None:
         self.advance(now_ms)
@@ -242,15 +246,22 @@ class Camera:
             markers = (*running.markers_ms, self.clock.counts(now_ms))
             self._guard(now_ms, lambda: self.recordings.change(running.number, markers_ms=markers))
 
-    def companion_start(self, now_ms: int) -> bool:
-        """A companion that it trusts says that an activation is going on; says whether it now records."""
-        return self._start_for(now_ms, Cause.COMPANION)
+    def companion_start(self, now_ms: int, pairing: bytes, number: int, start: Start) -> bool:
+        """A monitor that it is paired with says that an activation is going on; says whether it now records.
 
-    def _start_for(self, now_ms: int, cause: Cause) -> bool:
+        ``number`` is its command's, and counts once also over a loss of power.
+        """
         self.advance(now_ms)
-        if self.mode is Mode.READY and self.recordings.free_ms() > 0:
-            self._guard(now_ms, lambda: self._begin(now_ms, cause, ()))
+        if self.mode in HEARING:
+            self._guard(now_ms, lambda: self._obey(now_ms, pairing, number, start))
         return self.mode is Mode.RECORDING
+
+    def _obey(self, now_ms: int, pairing: bytes, number: int, start: Start) -> None:
+        self.memory.commanded(pairing, number)
+        if self._running is None and self.recordings.free_ms() > 0:
+            self._begin(now_ms, Cause.COMPANION, ())
+        if (running := self.running) is not None:
+            self.recordings.change(running.number, commands=(*running.commands, start))
 
     def end_test(self, now_ms: int, pairing: bytes) -> None:
         """The armourer asks for the account of a function test: the recording that it began is over."""

@@ -8,6 +8,7 @@ from typing import Final
 from ble.air.link import AirLink
 from ble.air.stack import AirDevice, power_on
 from ble.devices.camera import Camera, Outcome
+from ble.devices.companion import CompanionService
 from ble.devices.flash import PowerCut, WriteLost
 from ble.devices.memory import JOURNAL
 from ble.devices.modes import HEARING, Mode
@@ -15,6 +16,7 @@ from ble.devices.service import PairingService
 from ble.devices.time import WorldTime
 from ble.protocol import statements
 from ble.protocol.beacon import Kind
+from ble.protocol.companion import Start
 from ble.protocol.decision import ACCEPTED, Decision
 from ble.protocol.levels import Bluetooth, Encryption
 from ble.protocol.messages import Answer, Done, Entries, LogRequest, Refused, SetClock
@@ -43,6 +45,7 @@ class Radio:
 
     stack: AirDevice
     service: PairingService
+    companions: CompanionService
     since: float
 
 
@@ -88,7 +91,8 @@ class SimulatedCamera:
             ask=self.ask,
             power_cut=self._power_cut,
         )
-        self._radio = Radio(stack, service, self.time.now_ms() / 1000)
+        self._radio = Radio(stack, service, CompanionService(stack, self._obey), self.time.now_ms() / 1000)
+        self._radio.companions.follow(self.camera.memory.monitors())
         await stack.start_scanning(
             active=False, filter_duplicates=True, scan_interval=SCAN_MS, scan_window=self.scan_window_ms
         )
@@ -202,6 +206,11 @@ class SimulatedCamera:
         self.camera.level(self.time.now_ms(), pairing, counter)
         self._follow()
 
+    def _obey(self, pairing: bytes, number: int, start: Start) -> bool:
+        recording = self.camera.companion_start(self.time.now_ms(), pairing, number, start)
+        self._follow()
+        return recording
+
     # The protocol
 
     def side(self) -> CameraSide:
@@ -229,6 +238,8 @@ class SimulatedCamera:
         """Store what a step of the protocol changed. Raises: WriteLost, PowerCut."""
         if step.write is not None:
             self.camera.remember(step.write, step.born)
+            if self._radio is not None:
+                self._radio.companions.follow(self.camera.memory.monitors())
 
     def ask(self, request: Application) -> Answer:
         """What only the device itself can answer."""

@@ -42,17 +42,24 @@ class CameraMemory:
         held = {one.id for one in memory.pairings}
         gone = [one.id for one in self.identity.pairings if one.id not in held]
         cells: dict[str, object] = {"memory": memory}
-        cells |= {cell(one): None for one in gone for cell in (_cell, _companion)}
+        cells |= {cell(one): None for one in gone for cell in (_cell, _companion, _last_command)}
         for one in born:
             keys = Keys(FIRST_EPOCH, one.beacon_key, one.identifier_key)
             cells[_cell(one.pairing.id)] = first_state(one.pairing.id, keys, one.pairing.start)
             cells[_companion(one.pairing.id)] = one.companion_key
         self.flash.write(cells)
 
-    def companion_key(self, pairing: bytes) -> bytes | None:
-        """The key for a companion's commands; None when there is no such pairing."""
-        found: bytes | None = self.flash.read(_companion(pairing))
-        return found
+    def monitors(self) -> dict[bytes, tuple[bytes, int]]:
+        """Companion key and the last command's number of each monitor that it is paired with, by pairing."""
+        return {
+            one.id: (key, self.flash.read(_last_command(one.id)) or 0)
+            for one in self.identity.pairings
+            if one.peer_kind is Kind.MONITOR and (key := self.flash.read(_companion(one.id))) is not None
+        }
+
+    def commanded(self, pairing: bytes, number: int) -> None:
+        """A monitor's command of this number is acted on, never again. Raises: WriteLost, PowerCut."""
+        self.flash.write({_last_command(pairing): number})
 
     def windows(self) -> list[WindowState]:
         return [self.flash.read(name) for name in self.flash.names("window/")]
@@ -97,6 +104,10 @@ class CameraMemory:
 
 def _companion(pairing: bytes) -> str:
     return f"companion/{pairing.hex()}"
+
+
+def _last_command(pairing: bytes) -> str:
+    return f"command/{pairing.hex()}"
 
 
 def _cell(pairing: bytes) -> str:

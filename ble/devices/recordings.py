@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ble.devices.flash import Flash
 from ble.protocol import statements
+from ble.protocol.companion import Start
 from ble.protocol.decision import Sighting
 
 # One recording is at most four hours, then the next starts.
@@ -37,7 +38,8 @@ class Recording:
     """One recording. Times are the camera's own, in milliseconds since 1970 (or since its clock was lost).
 
     ``starts_ms`` lies before ``begun_ms`` by what the pre-event buffer held. ``sightings`` are the activations that
-    began it or fell into it, each with the beacon's bytes. ``cancelled_ms`` is when the wearer cancelled it.
+    began it or fell into it, each with the beacon's bytes; ``commands`` are those of companions. ``cancelled_ms`` is
+    when the wearer cancelled it.
     ``accounted`` is whether the camera has signed its account of them.
     """
 
@@ -47,6 +49,7 @@ class Recording:
     starts_ms: int
     clock_set: bool
     sightings: tuple[Sighting, ...] = ()
+    commands: tuple[Start, ...] = ()
     markers_ms: tuple[int, ...] = ()
     cancelled_ms: int | None = None
     ended_ms: int | None = None

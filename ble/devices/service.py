@@ -6,6 +6,7 @@ the write, then the answer.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,16 +23,15 @@ from ble.protocol.device import Device
 from ble.protocol.frames import Assembler, Fragmenter, FrameError
 from ble.protocol.levels import Bluetooth
 from ble.protocol.messages import Answer
-from ble.protocol.profile import ATT_HEADER, FROM_DEVICE, PAIRING, PAIRING_MODE_S, TO_DEVICE
+from ble.protocol.profile import ATT_HEADER, FROM_DEVICE, PAIRING, PAIRING_MODE_S, TO_DEVICE, VALUE_LIMIT
 from ble.protocol.steps import Application, Moment, Step
 
 ADVERTISING_MS: Final = 100.0
-# The longest attribute value (Core 5.4, Vol 3, Part F, 3.2.9), whatever the MTU.
-VALUE_LIMIT: Final = 512
+IRK_BYTES: Final = 16
 # Flags: limited discoverable, as pairing mode is, and no BR/EDR (Core Specification Supplement, part A, 1.3).
 _FLAGS: Final = bytes((2, 0x01, 0x05))
 _UUID_128: Final = 0x07
-_PERMISSIONS: Final = Characteristic.Permissions
+ENCRYPTED_WRITE: Final = Characteristic.Permissions.WRITEABLE | Characteristic.Permissions.WRITE_REQUIRES_ENCRYPTION
 
 
 def service_advertisement(uuid: UUID) -> bytes:
@@ -76,8 +76,10 @@ class PairingService:
         self._until = 0.0
         self._off: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        # The button, the end of its minute and a lost link may all want the advertiser at once.
+        self._advertising = asyncio.Lock()
         self._from_device: Characteristic[bytes] = Characteristic(
-            bumble_uuid(FROM_DEVICE.uuid), Characteristic.Properties.NOTIFY, _PERMISSIONS(0), b""
+            bumble_uuid(FROM_DEVICE.uuid), Characteristic.Properties.NOTIFY, Characteristic.Permissions(0), b""
         )
         stack.add_service(Service(bumble_uuid(PAIRING.uuid), [self._to_device(), self._from_device]))
         stack.pairing_config_factory = pairing_config
@@ -87,7 +89,7 @@ class PairingService:
         return Characteristic(
             bumble_uuid(TO_DEVICE.uuid),
             Characteristic.Properties.WRITE,
-            _PERMISSIONS.WRITEABLE | _PERMISSIONS.WRITE_REQUIRES_ENCRYPTION,
+            ENCRYPTED_WRITE,
             CharacteristicValue(write=self._on_frame),
         )
 
@@ -108,13 +110,18 @@ class PairingService:
         if self._off is not None:
             self._off.cancel()
             self._off = None
-        if self.stack.powered_on:
-            await self.stack.stop_advertising()
+        async with self._advertising:
+            if self.stack.powered_on:
+                await self.stack.stop_advertising()
 
     async def _advertise(self) -> None:
-        if self._conversations or not self.stack.powered_on:
-            return
-        await self.stack.use_address(hci.Address.generate_private_address())
+        async with self._advertising:
+            if self._until and not self._conversations and self.stack.powered_on:
+                await self._show()
+
+    async def _show(self) -> None:
+        self._be_somebody_new()
+        await self.stack.use_address(hci.Address.generate_private_address(self.stack.irk))
         await self.stack.start_advertising(
             advertising_type=AdvertisingType.UNDIRECTED_CONNECTABLE_SCANNABLE,
             advertising_data=service_advertisement(PAIRING.uuid),
@@ -122,9 +129,21 @@ class PairingService:
             advertising_interval_max=ADVERTISING_MS,
         )
 
+    def _be_somebody_new(self) -> None:
+        """Another identity for each time that it is visible, so that nobody who once paired can follow the device.
+
+        It is given to whoever pairs. Without one that can be kept BlueZ keeps no bond: an address that cannot be
+        resolved to a static one is another device's tomorrow.
+        """
+        self.stack.irk = secrets.token_bytes(IRK_BYTES)
+        self.stack.static_address = hci.Address.generate_static_address()
+
     # Connections
 
     def _on_connection(self, connection: Connection) -> None:
+        if connection.self_address != self.stack.random_address:
+            # It came by another advertisement: a companion's.
+            return
         self._conversations[connection.handle] = _Conversation()
         connection.on(connection.EVENT_DISCONNECTION, lambda _: self._on_disconnection(connection.handle))
 
@@ -196,8 +215,11 @@ class PairingService:
 def pairing_config(_connection: Connection) -> PairingConfig:
     """LE Secure Connections with bonding, by a device without display or keys.
 
-    Only the encryption key is exchanged: an identity key would let whoever pairs in those sixty seconds follow it.
+    The device gives its identity of this minute (``_be_somebody_new``) and takes nobody's.
     """
-    encryption = PairingDelegate.KeyDistribution.DISTRIBUTE_ENCRYPTION_KEY
-    delegate = PairingDelegate(PairingDelegate.NO_OUTPUT_NO_INPUT, encryption, encryption)
-    return PairingConfig(sc=True, mitm=False, bonding=True, delegate=delegate)
+    keys = PairingDelegate.KeyDistribution
+    encryption, identity = keys.DISTRIBUTE_ENCRYPTION_KEY, keys.DISTRIBUTE_IDENTITY_KEY
+    delegate = PairingDelegate(PairingDelegate.NO_OUTPUT_NO_INPUT, encryption, encryption | identity)
+    return PairingConfig(
+        sc=True, mitm=False, bonding=True, delegate=delegate, identity_address_type=PairingConfig.AddressType.RANDOM
+    )

@@ -147,8 +147,8 @@ class Workshop:
         if not isinstance(done, Done):
             raise Refusal(f"not commissioned: {done}")
 
-    def pair(self, taser: Simulated, camera: Simulated) -> bytes:
-        """Pair two commissioned devices; returns the pairing's id.
+    def pair(self, taser: Simulated, camera: Simulated, purpose: Purpose = Purpose.PAIR) -> bytes:
+        """Pair two commissioned devices; returns the pairing's id. A camera's monitor takes the Taser's place.
 
         Raises:
             Refusal, RelayError, SessionError: they would not.
@@ -164,7 +164,7 @@ class Workshop:
         action, pairing = relay.begin(), b""
         while not isinstance(action, Agreed):
             if isinstance(action, NeedPermit):
-                permit = self.permit(identified[Side.TASER], identified[Side.CAMERA])
+                permit = self.permit(identified[Side.TASER], identified[Side.CAMERA], purpose)
                 pairing = permit.id
                 action = relay.permitted(permit.issue(self.permit_signer))
             elif isinstance(action, Ask):

@@ -8,7 +8,6 @@ from bleak.backends.device import BLEDevice
 
 from ble.air.backend import backends
 from ble.air.stack import AirDevice, power_on
-from ble.devices.service import VALUE_LIMIT
 from ble.devices.workshop import Workshop
 from ble.devices.world import World
 from ble.protocol.frames import Assembler, Fragmenter
@@ -23,7 +22,7 @@ from ble.protocol.messages import (
     ReportRequest,
     Request,
 )  # fmt: skip
-from ble.protocol.profile import ATT_HEADER, FROM_DEVICE, PAIRING, TO_DEVICE
+from ble.protocol.profile import ATT_HEADER, FROM_DEVICE, PAIRING, TO_DEVICE, VALUE_LIMIT
 from ble.protocol.relay import Agreed, Ask, NeedPermit, PairRelay, Side
 from ble.protocol.session import Identified, SessionState, StationSession
 

@@ -18,7 +18,7 @@ SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 PEER = key(0, "peer")
 
 
-def born(number: int = 1, start: int = 1) -> Born:
+def born(number: int = 1, start: int = 1, kind: Kind = Kind.CAMERA) -> Born:
     """A pairing as both sides of a handshake would store it."""
     pairing = Pairing(
         id=bytes([number]) * 16,
@@ -29,6 +29,7 @@ def born(number: int = 1, start: int = 1) -> Born:
         start=start,
         check=bytes(16),
         standing=Standing.AGREED,
+        peer_kind=kind,
     )
     return Born(pairing, bytes([number, 1]) * 8, bytes([number, 2]) * 8, bytes([number, 3]) * 8)
 
