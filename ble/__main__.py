@@ -3,6 +3,7 @@
 import click
 
 from ble.air.simulate import simulate
+from ble.monitor.command import monitor
 from ble.station.command import station
 
 
@@ -13,6 +14,7 @@ def main() -> None:
 
 main.add_command(simulate)
 main.add_command(station)
+main.add_command(monitor)
 
 if __name__ == "__main__":
     main(prog_name="python -m ble")

@@ -116,7 +116,9 @@ class CompanionService:
             await monitor.waiting.until(loop.time() + RENEWED_S)
             if not monitor.waiting.over:
                 await made.stop()
-                await made.set_random_address(monitor.new_address())
+                address = monitor.new_address()
+                await made.set_random_address(address)
+                made.random_address = address
                 await made.start()
 
     def _on_connection(self, connection: Connection) -> None:

@@ -29,7 +29,7 @@ async def commission(work: Work) -> str:
         work.progress.done(Step.IDENTIFY, f"{report.kind} {serial}", device=report.kind.value, serial=serial)
         work.progress.begun(Step.COMMISSION, serial)
         await work.tell()
-        credential, chain = await work.service.credential(job.id, _asked(enrol, report))
+        credential, chain = await work.service.credential(job.id, asked(enrol, report))
         await _done(contact, Commission(credential, chain))
         await _done(contact, SetClock(round(work.clock() * 1000)))
         work.progress.done(Step.COMMISSION, serial)
@@ -62,14 +62,14 @@ async def _new(work: Work, serial: str, stack: AsyncExitStack) -> tuple[Contact,
     raise DeviceLost(what, "Put it into pairing mode by hand (60 s). One that was commissioned is reset first.")
 
 
-def _asked(enrol: Enrol, report: Report) -> Commissioning:
+def asked(enrol: Enrol, report: Report) -> Commissioning:
+    """What the service is asked for a device that has no credential."""
     vitals = report.vitals
     levels: Mapping[str, str | None] = {
         "encryption": vitals.encryption.value if vitals.encryption else None,
         "bluetooth": vitals.bluetooth.value,
     }
-    device = "taser" if report.kind is Kind.TASER else "camera"
-    return Commissioning(device, report.serial, enrol.agreement, enrol.signing, levels, vitals.firmware)
+    return Commissioning(report.kind.value, report.serial, enrol.agreement, enrol.signing, levels, vitals.firmware)
 
 
 async def _done(contact: Contact, request: Commission | SetClock | Unpair) -> None:

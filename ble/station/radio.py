@@ -10,15 +10,18 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from bleak import BleakClient, BleakScanner
+from bleak.args.bluez import OrPattern
+from bleak.assigned_numbers import AdvertisementDataType
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.exc import BleakBluetoothNotAvailableError, BleakError
 
 from ble.protocol import profile
+from ble.protocol.beacon import COMPANY
 from ble.protocol.frames import Assembler, Fragmenter, FrameError
 from ble.station.errors import AdapterGone, DeviceLost
 from ble.station.security import Protection, require_protected
@@ -148,8 +151,49 @@ class Radio:
                 await scanner.stop()
 
     @asynccontextmanager
+    async def listening(self, heard: Callable[[dict[int, bytes]], None]) -> AsyncIterator[None]:
+        """Have ``heard`` told of manufacturers' data on the air while the block runs; asks nobody for more.
+
+        Scanning is passive, since an active scan sends one's address; macOS has no other than active scanning.
+
+        Raises:
+            AdapterGone: there is no Bluetooth.
+        """
+        # A pattern is what BlueZ wants for passive scanning; others ignore it.
+        pattern = OrPattern(0, AdvertisementDataType.MANUFACTURER_SPECIFIC_DATA, COMPANY.to_bytes(2, "little"))
+        mode: Literal["active", "passive"] = "active" if self.client is None and sys.platform == "darwin" else "passive"
+        with _adapter(), _scanner():
+            scanner = BleakScanner(
+                lambda _, data: heard(data.manufacturer_data),
+                scanning_mode=mode,
+                bluez={"or_patterns": [pattern]},
+                backend=self.scanner,
+            )
+            await scanner.start()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BleakError, OSError):
+                await scanner.stop()
+
+    @asynccontextmanager
     async def connected(self, to: Sighted) -> AsyncIterator[Link]:
-        """A connection that the operating system was asked to encrypt and bond, and that is.
+        """A protected connection to a device in pairing mode, for whole messages.
+
+        Raises:
+            DeviceLost, LinkUnprotected, AdapterGone
+        """
+        came: asyncio.Queue[bytes | None] = asyncio.Queue()
+        async with self.secured(to, lambda: came.put_nowait(None)) as (client, protection):
+            link = Link(client, protection, came)
+            with _broken():
+                async with asyncio.timeout(ANSWER_S):
+                    await link.listen()
+            yield link
+
+    @asynccontextmanager
+    async def secured(self, to: Sighted, gone: Callable[[], None]) -> AsyncIterator[tuple[BleakClient, Protection]]:
+        """A connection that the operating system was asked to encrypt and bond, and that is. ``gone`` is told its end.
 
         The bond is forgotten afterwards: the device will have another address, and next time proves itself anew.
 
@@ -158,10 +202,9 @@ class Radio:
             LinkUnprotected: the link is not encrypted and bonded.
             AdapterGone: there is no Bluetooth.
         """
-        came: asyncio.Queue[bytes | None] = asyncio.Queue()
         client = BleakClient(
             to.device,
-            disconnected_callback=lambda _: came.put_nowait(None),
+            disconnected_callback=lambda _: gone(),
             timeout=CONNECT_S,
             pair=True,
             backend=self.client,
@@ -170,9 +213,8 @@ class Radio:
             with _adapter(), _broken():
                 async with asyncio.timeout(SETUP_S):
                     await client.connect()
-                    link = Link(client, await require_protected(client), came)
-                    await link.listen()
-            yield link
+                    protection = await require_protected(client)
+            yield client, protection
         finally:
             await self._forget(client)
 
@@ -202,6 +244,9 @@ def _scanner() -> Iterator[None]:
         raise
     except BleakError as error:
         raise AdapterGone(f"The adapter does not scan: {error}.", _ADAPTER) from error
+    except asyncio.CancelledError as error:
+        _require_foreign(error)
+        raise AdapterGone("The adapter went away.", _ADAPTER) from error
 
 
 @contextmanager
@@ -213,3 +258,13 @@ def _broken() -> Iterator[None]:
     except (BleakError, TimeoutError) as error:
         why = str(error) or "it does not answer"
         raise DeviceLost(f"The connection to the device broke: {why}.", _NEAR) from error
+    except asyncio.CancelledError as error:
+        _require_foreign(error)
+        raise DeviceLost("The connection to the device broke, or the adapter went away.", _NEAR) from error
+
+
+def _require_foreign(error: asyncio.CancelledError) -> None:
+    """Go on only if a Bluetooth stack cancelled what it waited for itself; whoever cancels this task is obeyed."""
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise error

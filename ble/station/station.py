@@ -60,6 +60,7 @@ class Station:
     show: Show
     find_s: float = FIND_S
     wait_s: int = LONG_POLL_S
+    acts: Mapping[JobKind, Act] = field(default_factory=lambda: ACTS)
     courier: Courier = field(init=False)
 
     def __post_init__(self) -> None:
@@ -156,7 +157,7 @@ class Station:
     async def carry_out(self, job: Job) -> Ended:
         """Do a job, and say how it ended: on the disk, then to the service."""
         work = self.work(job)
-        ended = await self.attempt(work, ACTS[job.kind])
+        ended = await self.attempt(work, self.acts.get(job.kind, _cannot))
         body = {"outcome": ended.outcome, "detail": ended.detail[:_DETAIL]}
         report = Report(f"job-{job.id}-end", path_of(job.id, "end"), body)
         self.store.put(report, facts={_ENDED: b"\x01"}, job=job.id)
@@ -173,6 +174,11 @@ class Station:
             detail = f"{error.what} {error.mend}".strip()
             work.progress.failed(detail)
             return Ended(detail, error)
+
+
+async def _cannot(work: Work) -> str:
+    what = f"This station cannot {work.the_job().kind}."
+    raise StationError(what, "Ask another station for it.")
 
 
 def _too_late() -> StationError:

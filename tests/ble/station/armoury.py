@@ -77,6 +77,11 @@ class Armoury:
         if self.adapter.controller.hci_sink is not None:
             self.adapter.lose_power()
 
+    async def plug_in(self) -> None:
+        """Another adapter, under the same station."""
+        self.adapter = await power_on(self.world.link, f"adapter-{len(self.force.asked)}", at=(0.0, 0.5))
+        self.station.radio = Radio(*backends(self.adapter))
+
     async def again(self, folder: Path | None = None) -> Station:
         """A new process on the same folder, or on a copy of it, and a new adapter in the place of the old one."""
         self.station.store.close()

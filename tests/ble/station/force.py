@@ -135,10 +135,12 @@ class Force:
             report = Report.read(bytes_of(body[side]["signed"]), credential.signing)
             self.keys[side] = credential.signing
             read[side] = report, Party(credential.serial, credential.agreement.id, report.nonce)
+        purpose = Purpose.COMPANION if read["taser"][0].kind is Kind.MONITOR else self._purpose(job)
         now = int(self.now_s())
         permit = Permit(
-            id=(len(self.permits) + 1).to_bytes(ID_SIZE), purpose=Purpose(self._purpose(job)),
-            taser_serial=read["taser"][0].vitals.taser, taser=read["taser"][1], camera=read["camera"][1],
+            id=(len(self.permits) + 1).to_bytes(ID_SIZE), purpose=purpose,
+            taser_serial=read["taser"][0].vitals.taser or read["taser"][0].serial, taser=read["taser"][1],
+            camera=read["camera"][1],
             station=self.stations[token].id, job=job, issued_at=now, expires_at=now + self.permit_s,
             encryption=Encryption.AES256, bluetooth=LINK,
         )  # fmt: skip
@@ -147,9 +149,9 @@ class Force:
         self.permits.append(permit)
         return {"permit": text_of(permit.issue(self.workshop.permit_signer)), "orders": orders}
 
-    def _purpose(self, job: str) -> str:
+    def _purpose(self, job: str) -> Purpose:
         kind = next(one["kind"] for one in self.jobs if str(one["id"]) == job)
-        return "rekey" if kind == "rekey" else "pair"
+        return Purpose.REKEY if kind == "rekey" else Purpose.PAIR
 
     def order(self, pairing: bytes) -> bytes:
         """A signed order to forget a pairing."""

@@ -223,7 +223,7 @@ def test_an_adapter_unplugged_at_any_point_ends_the_job_with_words_for_it(
             await armoury.station.courier.deliver()
         if armoury.force.ends[number]["outcome"] != "done":
             assert "adapter" in armoury.force.ends[number]["detail"]
-        await armoury.again()
+        await armoury.plug_in()
         await once_more(armoury, number)
 
     strike_all(tmp_path, monkeypatch, 2, story)
