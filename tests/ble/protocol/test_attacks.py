@@ -24,7 +24,7 @@ from ble.protocol.reports import Report
 from ble.protocol.session import SessionError
 from ble.protocol.steps import Refusal
 from tests.ble.protocol import rfc9528
-from tests.ble.protocol.parties import NOW, YEAR, Force, Interrupted, Owner, Pair, new_pair
+from tests.ble.protocol.parties import NOW, YEAR, Force, Interrupted, Owner, Pair, Station, new_pair
 
 
 @dataclass
@@ -126,28 +126,66 @@ def test_a1_a_taser_that_shows_anothers_credential_without_its_key_is_not_paired
     _require_unpaired(pair)
 
 
-@pytest.mark.parametrize("holds_the_key", [False, True])
-def test_a1_in_the_pairs_handshake_too_the_taser_proves_its_key(holds_the_key: bool) -> None:
-    """A station plays the Taser towards the camera, in its name; with the Taser's key it would get through."""
-    attacker = Attacker(new_pair())
+def _play_the_taser(attacker: Attacker, static: PrivateKey, ead: Callable[[bytes], dict[int, bytes]]) -> Answer:
+    """As a station: carry out the pair's handshake with the camera oneself, in the Taser's name."""
     permit, taser, _ = _genuine(attacker)
     signed = permit.issue(attacker.pair.force.signer)
-    own, camera = attacker.pair.taser.memory.agreement, attacker.pair.camera.memory.agreement.public
-    static = own if holds_the_key else attacker.station.key
-    player = rfc9528.Initiator(static, PrivateKey.generate(), claim_set(own.public), cbor.encode(0))
+    name, camera = attacker.pair.taser.memory.agreement.public, attacker.pair.camera.memory.agreement.public
+    player = rfc9528.Initiator(static, PrivateKey.generate(), claim_set(name), cbor.encode(0))
     assert isinstance(attacker.offers(Side.CAMERA, signed, taser.credential), Ready)
 
     second = attacker.station.ask(Side.CAMERA, Relay(player.message_1()))
     assert isinstance(second, Relay)
     player.read_2(second.message, camera, claim_set(camera))
-    ead = {labels.EAD_PERMIT: permits.digest(signed), labels.EAD_STATE: cbor.encode([1, b""])}
-    answer = attacker.station.ask(Side.CAMERA, Relay(player.message_3(ead, rfc9528.by_reference(own.public))))
+    third = player.message_3(ead(permits.digest(signed)), rfc9528.by_reference(name))
+    return attacker.station.ask(Side.CAMERA, Relay(third))
 
-    if holds_the_key:
-        assert isinstance(answer, Relay)
-    else:
-        assert _refusal(answer) == Refusal.HANDSHAKE
-        _require_unpaired(attacker.pair)
+
+def _as_it_should_be(digest: bytes) -> dict[int, bytes]:
+    return {labels.EAD_PERMIT: digest, labels.EAD_STATE: cbor.encode([1, b""])}
+
+
+def test_a1_in_the_pairs_handshake_too_the_taser_proves_its_key() -> None:
+    attacker = Attacker(new_pair())
+
+    assert _refusal(_play_the_taser(attacker, attacker.station.key, _as_it_should_be)) == Refusal.HANDSHAKE
+    _require_unpaired(attacker.pair)
+
+
+def test_a1_with_the_tasers_key_the_same_attempt_gets_through() -> None:
+    attacker = Attacker(new_pair())
+
+    assert isinstance(_play_the_taser(attacker, attacker.pair.taser.memory.agreement, _as_it_should_be), Relay)
+
+
+@pytest.mark.parametrize(
+    "ead",
+    [
+        lambda _: _as_it_should_be(bytes(32)),
+        lambda digest: {labels.EAD_PERMIT: digest},
+        lambda digest: _as_it_should_be(digest) | {labels.EAD_HELLO: digest},
+        lambda digest: _as_it_should_be(digest) | {labels.EAD_STATE: cbor.encode([-1, b""])},
+        lambda digest: _as_it_should_be(digest) | {labels.EAD_STATE: cbor.encode([1, b"short"])},
+        lambda digest: _as_it_should_be(digest) | {labels.EAD_STATE: b"\xff"},
+    ],
+)
+def test_a4_a_genuine_taser_that_binds_anything_else_is_refused(ead: Callable[[bytes], dict[int, bytes]]) -> None:
+    attacker = Attacker(new_pair())
+
+    assert _refusal(_play_the_taser(attacker, attacker.pair.taser.memory.agreement, ead)) == Refusal.HANDSHAKE
+    _require_unpaired(attacker.pair)
+
+
+@pytest.mark.parametrize("kind", [Kind.TASER, Kind.STATION])
+def test_a1_a_genuine_device_of_another_kind_is_no_camera(kind: Kind) -> None:
+    attacker = Attacker(new_pair())
+    permit, _, _ = _genuine(attacker)
+    other = attacker.pair.force.commission(Memory.new(kind, "BW2-0001"))
+    permit = replace(permit, camera=replace(permit.camera, key=other.agreement.public.id))
+
+    answer = attacker.offers(Side.TASER, permit.issue(attacker.pair.force.signer), other.credential)
+
+    assert _refusal(answer) == Refusal.OTHER_DEVICES
 
 
 @pytest.mark.parametrize("who", Side)
@@ -314,7 +352,7 @@ def test_a2_two_permits_for_the_same_two_devices_do_not_mix() -> None:
         return Offer(replace(genuine, job="18").issue(pair.force.signer), request.peer)
 
     attacker.sends_instead(Side.TASER, Offer, another)
-    with pytest.raises(Interrupted, match=Refusal.HANDSHAKE):
+    with pytest.raises(Interrupted, match=f"taser: {Refusal.HANDSHAKE}"):
         pair.station.pair()
     _require_unpaired(pair)
 
@@ -328,9 +366,31 @@ def test_a2_two_signatures_over_the_same_permit_do_not_mix_either() -> None:
         return Offer(Permit.read(request.permit, [pair.force.signer.public]).issue(pair.force.signer), request.peer)
 
     attacker.sends_instead(Side.TASER, Offer, again)
-    with pytest.raises(Interrupted, match=Refusal.HANDSHAKE):
+    with pytest.raises(Interrupted, match=f"taser: {Refusal.HANDSHAKE}"):
         pair.station.pair()
     _require_unpaired(pair)
+
+
+def test_a2_a_pairing_that_is_held_already_is_not_made_again() -> None:
+    attacker = Attacker(new_pair())
+    attacker.station.pair()
+    (held,) = attacker.pair.taser_holds
+    permit, _, camera = _genuine(attacker)
+
+    answer = attacker.offers(Side.TASER, replace(permit, id=held).issue(attacker.pair.force.signer), camera.credential)
+
+    assert _refusal(answer) == Refusal.NOT_FRESH
+
+
+def test_a2_a_report_that_was_made_for_another_station_is_refused() -> None:
+    pair = new_pair()
+    overheard, _ = Attacker(pair).reports()
+    pair.station.disconnect()
+    second = Station(pair.force, pair.taser, pair.camera)
+    session = second.connect(Side.TASER)
+
+    with pytest.raises(SessionError, match="another station"):
+        session.identify(overheard, pair.force.trust, now=NOW)
 
 
 def test_a2_the_peer_in_an_offer_is_the_one_of_the_permit() -> None:

@@ -1,13 +1,14 @@
 """EDHOC through the library: against an implementation of our own from the RFC, and against what is no handshake."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ble.protocol import labels
-from ble.protocol.cbor import encode
+from ble.protocol.cbor import decode, encode
 from ble.protocol.cose import PrivateKey
 from ble.protocol.edhoc import EdhocError, Initiator, Responder, claim_set
 from tests.ble.protocol import rfc9528
@@ -54,6 +55,34 @@ def test_a_key_shown_by_value_is_the_one_that_is_proven() -> None:
     library.verify(claimed.ccs)
     library.complete()
     assert library.export(12, b"", 16) == rfc.keys.export(12, b"", 16)
+
+
+class _Twice(dict[int, bytes]):
+    def items(self) -> Any:
+        return [*super().items(), *super().items()]
+
+
+def _shown(identity: bytes, credential: bytes, ead: dict[int, bytes]) -> None:
+    """A message 3 with this identity and external data, whose maker holds the key."""
+    rfc = rfc9528.Initiator(I_KEY, PrivateKey.generate(), credential, encode(0))
+    library = Responder(R_KEY)
+    rfc.read_2(library.message_2(rfc.message_1(), {}), R_KEY.public, claim_set(R_KEY.public))
+    library.read_3(rfc.message_3(ead, identity))
+
+
+def test_external_data_given_twice_is_refused() -> None:
+    _shown(rfc9528.by_reference(I_KEY.public), claim_set(I_KEY.public), EAD_2)
+    with pytest.raises(EdhocError, match="twice"):
+        _shown(rfc9528.by_reference(I_KEY.public), claim_set(I_KEY.public), _Twice(EAD_2))
+
+
+def test_a_claim_set_with_more_in_it_than_the_key_is_refused() -> None:
+    claims = decode(claim_set(I_KEY.public))
+    assert isinstance(claims, dict)
+    more = encode(claims | {2: "SP-0001"})
+
+    with pytest.raises(EdhocError, match="more in it"):
+        _shown(rfc9528.by_value(more), more, {})
 
 
 def test_a_message_4_with_something_in_it_is_refused() -> None:

@@ -53,3 +53,29 @@ def test_what_the_pairing_is_made_of_counts_from_the_tasers_next_counter() -> No
     pair.station.pair()
 
     assert [one.start for owner in (pair.taser, pair.camera) for one in owner.memory.pairings] == [9_000, 9_000]
+
+
+def test_a_camera_that_has_lost_its_memory_is_paired_anew() -> None:
+    pair = new_pair()
+    fresh = pair.camera.stored
+    pair.station.pair()
+    lost = set(pair.taser_holds)
+
+    pair.camera.stored, pair.camera.keys = fresh, {}
+    pair.camera.restart()
+    pair.require_paired(pair.station.pair())
+
+    assert not lost & set(pair.taser_holds)
+
+
+def test_a_taser_that_has_lost_its_memory_is_paired_anew_and_the_camera_forgets_the_old_pairing() -> None:
+    pair = new_pair()
+    fresh = pair.taser.stored
+    pair.station.pair()
+    lost = set(pair.camera_holds)
+
+    pair.taser.stored, pair.taser.keys = fresh, {}
+    pair.taser.restart()
+    pair.require_paired(pair.station.pair())
+
+    assert not lost & set(pair.camera_holds)

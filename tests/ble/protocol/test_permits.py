@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ble.protocol import permits
+from ble.protocol import cbor, cose, permits
 from ble.protocol.cose import PrivateKey
 from ble.protocol.levels import Bluetooth, Encryption
 from ble.protocol.permits import Party, Permit, PermitError, Purpose, UnpairOrder
@@ -44,6 +44,17 @@ def test_an_order_is_read_as_it_was_issued_and_is_no_permit() -> None:
 
 def test_two_signatures_of_one_permit_are_two_permits() -> None:
     assert permits.digest(PERMIT.issue(SIGNER)) != permits.digest(PERMIT.issue(SIGNER))
+
+
+@pytest.mark.parametrize("typ", ["permit", "unpair"])
+def test_a_claim_that_nobody_knows_is_refused(typ: str) -> None:
+    signed = {"permit": PERMIT, "unpair": ORDER}[typ].issue(SIGNER)
+    claims = cbor.decode(cose.unverified(signed, typ))
+    assert isinstance(claims, dict)
+    more = SIGNER.sign(typ, cbor.encode(claims | {-70_000: "also wipe the camera"}))
+
+    with pytest.raises(PermitError, match="unknown claims"):
+        (Permit if typ == "permit" else UnpairOrder).read(more, [SIGNER.public])
 
 
 @given(st.binary(max_size=400) | st.just(PERMIT.issue(SIGNER)), st.integers(0, 500), st.integers(1, 255))
