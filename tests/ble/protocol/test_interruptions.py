@@ -139,7 +139,9 @@ FIRST_STORED = _index(Side.CAMERA, "to", 5)
 
 def test_the_messages_of_a_pairing_are_those_of_the_tables() -> None:
     print(f"\n{MESSAGES} messages, {len(FAULTS)} faults, {len(CUTS)} power cuts, {len(SITUATIONS)} situations:")
-    print(f"{(MESSAGES * len(FAULTS) + len(CUTS)) * len(SITUATIONS)} interruptions of a pairing")
+    interruptions = (MESSAGES * len(FAULTS) + len(CUTS)) * len(SITUATIONS)
+    print(f"{interruptions} interruptions of a pairing")
+    assert interruptions == 630
     assert len(CARRIED) == MESSAGES == 26
     for side, kinds in ((Side.TASER, TO_TASER), (Side.CAMERA, TO_CAMERA)):
         assert sum(1 for one in CARRIED if one.side is side) == 2 * len(kinds)
@@ -274,3 +276,46 @@ def test_a_permit_that_ends_while_the_service_thinks_is_refused() -> None:
     pair.station.before = wait
     assert _attempt(pair) is None
     assert not pair.taser_holds
+
+
+_ATTEMPTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("fault"), st.integers(0, MESSAGES - 1), st.sampled_from(sorted(FAULTS))),
+        st.tuples(st.just("cut"), st.sampled_from(CUTS)),
+        st.tuples(st.just("re-key")),
+        st.tuples(st.just("wipe"), st.sampled_from(Side)),
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(_ATTEMPTS)
+def test_any_sequence_of_attempts_that_fail_is_mended_by_one_that_does_not(attempts: list[tuple[object, ...]]) -> None:
+    pair = new_pair()
+    fresh = {side: owner.stored for side, owner in pair.station.owners.items()}
+    for what, *how in attempts:
+        pair.station.wire = lambda _side, _direction, data: [data]
+        for owner in pair.station.owners.values():
+            owner.done.clear()
+            owner.cut_at = "", 0
+        match what, how:
+            case "fault", [int(at), str(fault)]:
+                _disturb(pair, at, FAULTS[fault], DELAYS.get(fault, 0.0))
+            case "cut", [(side, where, number)]:
+                pair.station.owners[side].cut_at = where, number
+            case "re-key", _:
+                pair.station.known = frozenset(pair.taser_holds)
+                pair.station.purpose = Purpose.REKEY if pair.station.known else Purpose.PAIR
+            case "wipe", [Side() as side]:
+                pair.station.owners[side].stored, pair.station.owners[side].keys = fresh[side], {}
+                pair.station.owners[side].restart()
+        _attempt(pair)
+        if ("wipe", Side.CAMERA) not in [attempt[:2] for attempt in attempts]:
+            pair.require_sound()
+
+    for owner in pair.station.owners.values():
+        owner.cut_at = "", 0
+    pair.station.purpose, pair.station.known = Purpose.PAIR, frozenset()
+    _require_mended(pair)
