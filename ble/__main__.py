@@ -3,6 +3,7 @@
 import click
 
 from ble.air.simulate import simulate
+from ble.demo.command import demo
 from ble.monitor.command import monitor
 from ble.station.command import station
 
@@ -15,6 +16,7 @@ def main() -> None:
 main.add_command(simulate)
 main.add_command(station)
 main.add_command(monitor)
+main.add_command(demo)
 
 if __name__ == "__main__":
     main(prog_name="python -m ble")
