@@ -5,6 +5,8 @@ from dataclasses import fields, replace
 from typing import get_args, get_type_hints
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ble.protocol import messages
 from ble.protocol.cose import PrivateKey
@@ -438,3 +440,54 @@ def test_the_camera_counts_a_receipt_of_another_pairing_or_another_signer_for_no
     reasons = [_refused(pair.station.ask(Side.CAMERA, Receipt(one))) for one in (foreign, forged, changed, b"x")]
 
     assert reasons == [Refusal.NOT_PAIRED, Refusal.RECEIPT, Refusal.RECEIPT, Refusal.RECEIPT]
+
+
+_REQUESTS = st.sampled_from(_INNER).flatmap(
+    lambda kind: st.builds(
+        kind,
+        *(
+            {int: st.integers(0, 2**53), bytes: st.binary(max_size=120), str: st.text(max_size=9)}.get(
+                hint, st.lists(st.binary(max_size=60), max_size=3).map(tuple)
+            )
+            for hint in get_type_hints(kind).values()
+        ),
+    )
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.sampled_from(Side), st.lists(_REQUESTS | st.binary(max_size=100), min_size=1, max_size=6))
+def test_whatever_an_authenticated_station_says_without_the_services_word_pairs_and_unpairs_nothing(
+    side: Side, said: list[Message | bytes]
+) -> None:
+    pair = new_pair()
+    pair.station.pair()
+    device = pair.station.owners[side]
+    before = device.stored
+    session = pair.station.connect(side)
+    for message in said:
+        channel = session._channel
+        assert channel is not None
+        inner = message if isinstance(message, bytes) else messages.encode(message)
+        answer = device.receive(pair.station.link, messages.encode(channel.seal(inner)))
+        if answer is None or isinstance(messages.decode(answer), Failure):
+            break
+
+    assert device.stored == before
+    pair.require_sound()
+
+
+@given(st.sampled_from(Side), st.integers(0, 4), st.binary(max_size=120))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_garbage_on_the_link_ends_the_connection_and_changes_nothing(side: Side, after: int, data: bytes) -> None:
+    pair = new_pair()
+    device = pair.station.owners[side]
+    before = device.stored
+    if after:
+        pair.station.connect(side)
+    for _ in range(after - 1):
+        _report(pair.station, side)
+
+    assert _failed(device.receive(pair.station.link, data)) in {Refusal.MALFORMED, Refusal.STATION, Refusal.VERSION}
+    assert device.stored == before
+    pair.require_paired(pair.station.pair())
