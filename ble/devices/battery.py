@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 HOUR_MS = 3_600_000
 FULL = 100.0
+# A charge that lasts for more than a century lasts for ever.
+LONGEST_HOURS = 1_000_000.0
 
 
 @dataclass(slots=True)
@@ -33,6 +35,6 @@ class Battery:
 
     def empty_at(self) -> int | None:
         """When it will be empty, if it goes on like this."""
-        if self.per_hour >= 0.0:
+        if -self.per_hour * LONGEST_HOURS <= self.percent:
             return None
         return self.at_ms + int(self.percent / -self.per_hour * HOUR_MS)

@@ -5,7 +5,7 @@ recovery, a window stored, an empty battery. Every other method does so first. T
 since 1970 UTC.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -20,7 +20,9 @@ from ble.protocol import decision
 from ble.protocol.beacon import Kind
 from ble.protocol.companion import Start
 from ble.protocol.decision import ACCEPTED, Decision, Sighting, Verdict
+from ble.protocol.evidence import read_log
 from ble.protocol.memory import Memory
+from ble.protocol.statements import EvidenceError
 from ble.protocol.steps import Born
 
 # About twelve hours on, and up to nine on a dock from empty to full.
@@ -283,10 +285,21 @@ class Camera:
             self.ears.unpair(gone)
             self._to_store.pop(gone, None)
 
-    def level(self, now_ms: int, pairing: bytes, counter: int) -> None:
-        """Go on behind the last counter of the Taser's signed log; never back. Raises: KeyError, OutOfReach."""
+    def level(self, now_ms: int, pairing: bytes, log: Sequence[bytes]) -> None:
+        """Go on behind the last counter of the Taser's signed log, which a dock or the armoury brought; never back.
+
+        Raises:
+            KeyError: there is no such pairing.
+            EvidenceError: the log is not this Taser's, or is empty.
+            OutOfReach: the counter is more than a million ahead.
+        """
         self.advance(now_ms)
-        self.ears.level(pairing, counter)
+        if (held := self.memory.identity.pairing(pairing)) is None:
+            raise KeyError(pairing)
+        entries, _ = read_log(log, held.peer_signing, None)
+        if not entries:
+            raise EvidenceError("an empty log says nothing")
+        self.ears.level(pairing, entries[-1].counter)
         self._guard(now_ms, lambda: self.memory.store([self.ears.state(pairing)]))
 
     def hear(self, data: bytes, now_ms: int) -> tuple[Decision, Outcome | None]:

@@ -1,7 +1,7 @@
 """A simulated camera: its behaviour on a whole Bluetooth stack that scans passively while it is ready or records."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -196,14 +196,9 @@ class SimulatedCamera:
             # Still prepared; the next beacon tries again.
             return
 
-    def level(self, pairing: bytes, counter: int) -> None:
-        """Go on behind the last counter of the Taser's signed log, which a dock or the armoury brought.
-
-        Raises:
-            KeyError: there is no such pairing.
-            OutOfReach: the counter is more than a million ahead.
-        """
-        self.camera.level(self.time.now_ms(), pairing, counter)
+    def level(self, pairing: bytes, log: Sequence[bytes]) -> None:
+        """Go on behind the Taser's signed log. Raises: as ``Camera.level``."""
+        self.camera.level(self.time.now_ms(), pairing, log)
         self._follow()
 
     def _obey(self, pairing: bytes, number: int, start: Start) -> bool:

@@ -6,10 +6,12 @@ each entry names.
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from ble.devices.battery import Battery
-from ble.devices.flash import Flash, WriteLost
+from ble.devices.flash import Flash, PowerCut, WriteLost
+from ble.protocol import statements
 from ble.protocol.counter import Beacons, Counter, CounterLost, TaserEvent, TaserPairing
 from ble.protocol.credentials import Kind
 from ble.protocol.identifiers import Keys
@@ -35,8 +37,24 @@ class Sppm:
         self.boot()
 
     def boot(self) -> None:
+        if self.flash.read("counter") is None:
+            self._start_over()
         self.counter = Counter(self.flash.read("counter"))
         self.listen_up()
+
+    def _start_over(self) -> None:
+        """Nobody knows which numbers were used, so no key that met them may be used again: it must be paired anew.
+
+        It goes on behind the last number in its own log. If memory takes not even that it sends nothing.
+        """
+        log = self.flash.log(JOURNAL)
+        last = log.last()
+        entry = None if last is None else statements.read(last, [self.memory.signing.public]).statement
+        counter = entry.counter + 1 if isinstance(entry, LogEntry) else FIRST_COUNTER
+        held = [one.id for one in self.memory.pairings]
+        gone = {_cell(pairing): None for pairing in held}
+        with suppress(WriteLost, PowerCut):
+            self.flash.write({"memory": self.memory.without(held), "counter": counter, **gone})
 
     def listen_up(self) -> None:
         """Take the pairings from memory, as they are since the last write."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
-from bumble.device import Advertisement, AdvertisingType
+from bumble import hci
+from bumble.device import Advertisement, AdvertisingType, DeviceConfiguration
 
 from ble.air import radio as physics
+from ble.air.controller import AirController
 from ble.air.link import AirLink, Burst, Kind, Overheard
 from ble.air.loop import run
 from ble.air.model import Air, Emitter, Listener
@@ -100,6 +102,44 @@ def test_an_advertising_event_comes_each_interval_and_random_delay_on_three_chan
         assert all(0.1 <= gap < 0.1 + physics.ADVERTISING_DELAY_S + 1e-9 for gap in gaps)
         assert sum(gaps) / len(gaps) == pytest.approx(0.1 + MEAN_DELAY_S, rel=0.01)
         assert heard[1].at - heard[0].at == pytest.approx(physics.CHANNEL_STEP_S)
+
+    on_air(story)
+
+
+async def old(link: AirLink, name: str) -> AirDevice:
+    """A device whose controller knows the legacy commands alone."""
+    controller = AirController(name, link)
+    controller.le_features &= ~hci.LeFeatureMask.LE_EXTENDED_ADVERTISING
+    device = AirDevice(controller, DeviceConfiguration(address=hci.Address.generate_private_address()))
+    await device.power_on()
+    return device
+
+
+def test_the_legacy_commands_count_in_the_standards_units_and_are_heard_the_same() -> None:
+    async def story(link: AirLink) -> None:
+        heard: list[Overheard] = []
+        link.observe(heard.append)
+        ears = Listening(await old(link, "camera"))
+        await ears.device.start_scanning(active=False, scan_interval=60, scan_window=30)
+        taser = await old(link, "taser")
+        await taser.start_advertising(
+            advertising_type=AdvertisingType.UNDIRECTED,
+            advertising_data=FRAME,
+            advertising_interval_min=100,
+            advertising_interval_max=100,
+        )
+        await asyncio.sleep(100)
+        assert {one.kind for one in heard} == {Kind.NOT_CONNECTABLE}
+        assert len(heard) == pytest.approx(3 * 100 / (0.1 + MEAN_DELAY_S), rel=0.01)
+        assert within(len(ears.reports) / len(heard), (0.030 - physics.LONGEST_PDU_S) / 0.060 / 3, len(heard))
+        assert {report.connectable for report in ears.reports} == {False}
+        await taser.stop_advertising()
+        await taser.start_advertising(
+            advertising_type=AdvertisingType.UNDIRECTED_CONNECTABLE_SCANNABLE,
+            advertising_interval_min=100,
+            advertising_interval_max=100,
+        )
+        assert await ears.device.connect_le(taser.random_address, timeout=2)
 
     on_air(story)
 

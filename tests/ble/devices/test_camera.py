@@ -13,7 +13,7 @@ from ble.devices.modes import MODES, Cue, Mode
 from ble.devices.recordings import LONGEST_MS, Cause, End, Recording
 from ble.devices.taser import Act, Fired, Taser
 from ble.protocol.beacon import Kind
-from ble.protocol.decision import Verdict
+from ble.protocol.decision import ACCEPTED, Verdict
 from ble.protocol.evidence import read_journal
 from ble.protocol.statements import Account, Cancellation
 from tests.ble.devices.parts import HOUR, MINUTE, NOW_MS, SECOND, born, camera, data, fitted, taser
@@ -315,9 +315,8 @@ def test_no_activation_counts_twice_and_recordings_stay_sound_whatever_happens(
                 sent.append(data(armed(t, at)))
                 for beacon in sent:
                     decision, _ = c.hear(beacon, at)
-                    accepted += (
-                        [decision.sighting.counter] if decision.verdict is Verdict.NEW and decision.sighting else []
-                    )
+                    if decision.verdict in ACCEPTED and decision.sighting:
+                        accepted.append(decision.sighting.counter)
             case "cut":
                 c.memory.flash.cut_before(cut)
             case "wait":

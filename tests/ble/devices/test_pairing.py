@@ -9,6 +9,7 @@ from bleak.exc import BleakError
 from ble.air.link import Kind, Overheard
 from ble.air.loop import run
 from ble.devices.service import service_advertisement
+from ble.devices.sppm import JOURNAL, Sppm
 from ble.devices.taser import Act
 from ble.devices.world import World
 from ble.protocol import beacon, messages, statements
@@ -21,6 +22,7 @@ from ble.protocol.profile import PAIRING, PAIRING_MODE_S
 from ble.protocol.relay import RelayError
 from ble.protocol.reports import Standing
 from ble.protocol.session import SessionError
+from ble.protocol.statements import BEGINNING, EvidenceError, LogEntry
 from tests.ble.devices.cordless import Cordless, SmallStation
 
 
@@ -194,8 +196,13 @@ def test_levelling_a_camera_that_was_out_of_reach_for_more_than_its_window() -> 
         await asyncio.sleep(3)
         assert not armoury.camera.heard
         armoury.taser.silence()
-        # The Taser's signed log brings it level, at the armoury or a dock.
-        armoury.camera.level(pairing, armoury.taser.sppm.counter.next - 1)
+        # The Taser's signed log brings it level, at the armoury or a dock; another's does not.
+        log = list(armoury.taser.sppm.flash.log(JOURNAL))
+        strange = Sppm("SP9", armoury.taser.sppm.battery)
+        entry = LogEntry("X2", 900, beacon.Kind.ARC, 0, 50)
+        with pytest.raises(EvidenceError):
+            armoury.camera.level(pairing, [entry.sign(strange.memory.signing, BEGINNING)])
+        armoury.camera.level(pairing, log)
         armoury.taser.act(Act.MAKE_SAFE)
         armoury.world.test(0)
         await asyncio.sleep(3)

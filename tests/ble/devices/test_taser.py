@@ -165,14 +165,27 @@ def test_a_lost_write_is_tried_again_and_a_memory_that_takes_none_sends_nothing(
     assert [entry.counter for entry in one.log] == [1, NO_COUNTER]
 
 
-def test_a_lost_counter_sends_nothing_until_it_is_mended_and_then_goes_on_behind_what_is_known() -> None:
-    one = taser(born())
-    one.act(Act.ARM, NOW_MS)
+def test_a_lost_counter_drops_every_key_and_goes_on_behind_the_log() -> None:
+    one = taser(born(1), born(2))
+    one.function_test(NOW_MS)
     fitted(one).flash.write({"counter": None})
     one.fit(NOW_MS, fitted(one))
+    assert fitted(one).memory.pairings == ()
+    (armed,) = one.act(Act.ARM, NOW_MS)
+    assert (armed.event.counter, armed.beacons) == (4, ())
+    # Paired anew it is heard again; the chain of its log holds.
+    hold(fitted(one), born(3, start=fitted(one).counter.next))
+    assert len(one.act(Act.MAKE_SAFE, NOW_MS)[0].beacons) == 1
+    read_log(list(fitted(one).flash.log(JOURNAL)), fitted(one).memory.signing.public)
+
+
+def test_a_lost_counter_in_a_memory_that_takes_nothing_sends_nothing() -> None:
+    one = taser(born())
+    fitted(one).flash.write({"counter": None})
+    fitted(one).flash.lose_writes(1_000)
+    one.fit(NOW_MS, fitted(one))
     assert one.act(Act.ARM, NOW_MS) == []
-    fitted(one).counter.mend(500)
-    assert [each.event.counter for each in one.act(Act.MAKE_SAFE, NOW_MS)] == [501]
+    assert [entry.counter for entry in one.log] == [NO_COUNTER]
 
 
 def test_a_memory_put_back_to_an_old_copy_shows_in_the_chain() -> None:
