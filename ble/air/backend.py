@@ -5,10 +5,9 @@ bumble reports a lost link by cancelling what waits, which must not look like th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar, cast
-from uuid import UUID
 
 from bleak.args import SizedBuffer
 from bleak.assigned_numbers import gatt_char_props_to_strs
@@ -25,7 +24,6 @@ from bleak.exc import (
     BleakError,
     BleakGATTProtocolError,
 )
-from bleak.uuids import normalize_uuid_16, normalize_uuid_32
 from bumble import hci
 from bumble.att import ATT_Error
 from bumble.core import BaseBumbleError
@@ -34,52 +32,12 @@ from bumble.device import Advertisement, Connection, Peer
 from bumble.gatt_client import CharacteristicProxy
 from bumble.pairing import PairingConfig, PairingDelegate
 
+from ble.air import advertising
+from ble.air.advertising import full_uuid
 from ble.air.stack import AirDevice
 from ble.protocol.profile import ATT_HEADER, PREFERRED_MTU, VALUE_LIMIT
 
 T = TypeVar("T")
-
-
-_FLAG_16_MORE, _FLAG_16, _FLAG_32_MORE, _FLAG_32, _FLAG_128_MORE, _FLAG_128 = 0x02, 0x03, 0x04, 0x05, 0x06, 0x07
-_SHORT_NAME, _NAME, _POWER, _MANUFACTURER = 0x08, 0x09, 0x0A, 0xFF
-_SERVICE_DATA = {0x16: 2, 0x20: 4, 0x21: 16}
-_UUID_LISTS = {_FLAG_16_MORE: 2, _FLAG_16: 2, _FLAG_32_MORE: 4, _FLAG_32: 4, _FLAG_128_MORE: 16, _FLAG_128: 16}
-
-
-def structures(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The type and value of each structure in advertising data; ends at the first that does not fit."""
-    at = 0
-    while at < len(data) and (length := data[at]) and at + 1 + length <= len(data):
-        yield data[at + 1], data[at + 2 : at + 1 + length]
-        at += 1 + length
-
-
-def _uuid(little_endian: bytes) -> str:
-    number = int.from_bytes(little_endian, "little")
-    if len(little_endian) == 2:  # noqa: PLR2004
-        return normalize_uuid_16(number)
-    return normalize_uuid_32(number) if len(little_endian) == 4 else str(UUID(int=number))  # noqa: PLR2004
-
-
-def advertisement_data(found: Iterable[tuple[int, bytes]], rssi: int, *details: object) -> AdvertisementData:
-    """What bleak makes of the structures in advertising data (Core Specification Supplement, part A)."""
-    name: str | None = None
-    power: int | None = None
-    manufacturer: dict[int, bytes] = {}
-    services: list[str] = []
-    service_data: dict[str, bytes] = {}
-    for kind, value in found:
-        if size := _UUID_LISTS.get(kind):
-            services += [_uuid(value[at : at + size]) for at in range(0, len(value) - size + 1, size)]
-        elif (size := _SERVICE_DATA.get(kind)) and len(value) >= size:
-            service_data[_uuid(value[:size])] = value[size:]
-        elif kind == _MANUFACTURER and len(value) >= 2:  # noqa: PLR2004
-            manufacturer[int.from_bytes(value[:2], "little")] = value[2:]
-        elif kind in {_SHORT_NAME, _NAME}:
-            name = value.decode(errors="replace")
-        elif kind == _POWER and len(value) == 1:
-            power = int.from_bytes(value, "little", signed=True)
-    return AdvertisementData(name, manufacturer, service_data, services, power, rssi, details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +116,10 @@ class BumbleScanner(BaseBleakScanner):
     def _on_advertisement(self, heard: Advertisement) -> None:
         address = heard.address.to_string(False)
         # With an active scan these are the advertisement's and the response's together.
-        data = advertisement_data(((int(kind), value) for kind, value in heard.data.ad_structures), heard.rssi, heard)
+        said = advertising.read((int(kind), value) for kind, value in heard.data.ad_structures)
+        data = AdvertisementData(
+            said.name, said.manufacturer, said.service_data, said.services, said.power, heard.rssi, (heard,)
+        )
         if not self.is_allowed_uuid(data.service_uuids):
             return
         device = self.create_or_update_device(address, address, data.local_name, heard.address, data)
@@ -305,7 +266,7 @@ class BumbleClient(BaseBleakClient):
     async def _discover(self, peer: Peer) -> None:
         services = BleakGATTServiceCollection()
         for found in await peer.discover_services():
-            service = BleakGATTService(found, found.handle, _full_uuid(found.uuid))
+            service = BleakGATTService(found, found.handle, full_uuid(found.uuid.to_bytes()))
             if self._wanted and service.uuid not in self._wanted:
                 continue
             services.add_service(service)
@@ -322,14 +283,16 @@ class BumbleClient(BaseBleakClient):
         characteristic = BleakGATTCharacteristic(
             found,
             found.handle,
-            _full_uuid(found.uuid),
+            full_uuid(found.uuid.to_bytes()),
             list(gatt_char_props_to_strs(int(found.properties))),
             lambda: min(VALUE_LIMIT, self._connected().att_mtu - ATT_HEADER),
             service,
         )
         services.add_characteristic(characteristic)
         for descriptor in await found.discover_descriptors():
-            made = BleakGATTDescriptor(descriptor, descriptor.handle, _full_uuid(descriptor.type), characteristic)
+            made = BleakGATTDescriptor(
+                descriptor, descriptor.handle, full_uuid(descriptor.type.to_bytes()), characteristic
+            )
             services.add_descriptor(made)
 
     # Attributes
@@ -382,10 +345,6 @@ class BumbleClient(BaseBleakClient):
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
         self._connected()
         await self._do(characteristic.obj.unsubscribe())
-
-
-def _full_uuid(uuid: Any) -> str:
-    return _uuid(uuid.to_bytes())
 
 
 def backends(

@@ -118,6 +118,7 @@ class CompanionService:
                 await made.stop()
                 address = monitor.new_address()
                 await made.set_random_address(address)
+                # bumble leaves this as it was, and takes a connection's own address from it.
                 made.random_address = address
                 await made.start()
 

@@ -8,10 +8,8 @@ from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakError, BleakGATTProtocolError
 from bumble.pairing import PairingConfig, PairingDelegate
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ble.air.backend import BumbleClient, BumbleScanner, LinkSecurity, advertisement_data, backends, structures
+from ble.air.backend import BumbleClient, BumbleScanner, LinkSecurity, backends
 from ble.air.link import AirLink, Kind, Overheard
 from ble.air.loop import run
 from ble.air.stack import AirDevice, power_on
@@ -310,20 +308,6 @@ def test_an_adapter_without_power_says_so() -> None:
             await BleakClient(device, backend=bench.client).connect()
 
     on_bench(story)
-
-
-@given(st.binary(max_size=31))
-def test_advertising_data_of_any_kind_is_read_without_error(data: bytes) -> None:
-    assert sum(2 + len(value) for _, value in structures(data)) <= len(data)
-    advertisement_data(structures(data), -50)
-
-
-def test_advertising_data_is_read_as_the_standard_lays_it_out() -> None:
-    data = b"\x02\x01\x06\x03\x03\x0f\x18\x05\xff\xff\xff\x01\x02\x03\x09\x43\x31\x02\x0a\xf4\x04\x16\x0f\x18\x64"
-    read = advertisement_data(structures(data), -50)
-    battery = "0000180f-0000-1000-8000-00805f9b34fb"
-    assert (read.local_name, read.tx_power, read.service_uuids) == ("C1", -12, [battery])
-    assert (read.manufacturer_data, read.service_data) == ({0xFFFF: b"\x01\x02"}, {battery: b"\x64"})
 
 
 def test_the_classes_of_two_adapters_do_not_mix() -> None:

@@ -105,6 +105,8 @@ def with_monitor(story: Callable[[World, PlainMonitor], Awaitable[None]]) -> Non
 def test_a_monitors_command_starts_its_camera_which_answers_and_keeps_what_it_was_told() -> None:
     async def story(world: World, monitor: PlainMonitor) -> None:
         link = monitor.pair(0)
+        # Under its second or third address.
+        await asyncio.sleep(700)
         client = await monitor.connect(companion.Keys(monitor.keys[_only(monitor)]).irk)
         await monitor.say(client, link.command(START, 1))
         camera = world.pairs[0].camera.camera
