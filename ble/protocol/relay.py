@@ -88,14 +88,14 @@ class Row:
 class PairRelay:
     """One attempt to pair two devices over two sessions that are open.
 
-    ``identify`` is ``StationSession.identify`` of the side's session. ``known`` are ids of pairings that the job is
-    there to replace: any other pairing that both devices turn out to hold is the one that an earlier attempt made, and
-    is finished instead of making another.
+    ``identify`` is ``StationSession.identify`` of the side's session. ``unfinished`` are ids of permits that the
+    service issued earlier for this very job: a pairing of such a name that both devices turn out to hold is finished by
+    its receipts, and no other is made.
     """
 
-    def __init__(self, identify: Identify, known: frozenset[bytes] = frozenset()) -> None:
+    def __init__(self, identify: Identify, unfinished: frozenset[bytes] = frozenset()) -> None:
         self._identify = identify
-        self._known = known
+        self._unfinished = unfinished
         self._reported: dict[Side, Reported] = {}
         self._identified: dict[Side, Identified] = {}
         self._permit = b""
@@ -147,7 +147,7 @@ class PairRelay:
     def camera_reported(self, answer: Reported) -> Action:
         """Ask the service for a permit, or finish what an earlier attempt left."""
         self._report(Side.CAMERA, answer)
-        unfinished = self._unfinished()
+        unfinished = self._left_behind()
         if unfinished is None:
             return NeedPermit(self._reported[Side.TASER], answer)
         self.state = RelayState.OLD_RECEIPT
@@ -156,12 +156,12 @@ class PairRelay:
     def _key(self, side: Side) -> bytes:
         return self._identified[side].credential.agreement.id
 
-    def _unfinished(self) -> bytes | None:
-        """The pairing that an interrupted attempt made: the Taser holds it, the camera too."""
+    def _left_behind(self) -> bytes | None:
+        """The pairing that an interrupted attempt of this job made: the Taser holds it, the camera too."""
         camera = {held.pairing for held in self._identified[Side.CAMERA].report.held}
         for held in self._identified[Side.TASER].report.held:
             ours = held.peer == self._key(Side.CAMERA) and held.standing is Standing.AGREED
-            if ours and held.pairing in camera - self._known:
+            if ours and held.pairing in camera & self._unfinished:
                 return held.pairing
         return None
 

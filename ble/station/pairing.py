@@ -77,7 +77,7 @@ class Attempt:
         self._work = work
         self._parties = parties
         self._identified: dict[Side, Identified] = {}
-        self._relay = PairRelay(self._identify, work.the_job().replaces)
+        self._relay = PairRelay(self._identify, work.the_job().unfinished)
 
     async def run(self) -> Agreed | None:
         """Carry messages until both have signed."""

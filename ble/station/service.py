@@ -47,7 +47,7 @@ class Job:
         camera: the camera's serial.
         expires_at: seconds since 1970 UTC; from then on the service takes nothing of it.
         orders: the service's signed orders to unpair, if that is the job; either device reads what is its own.
-        replaces: ids of the pairings that new keys are to replace.
+        unfinished: ids of permits that were issued for this job before, and whose receipts have not come.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Job:
     camera: str
     expires_at: float
     orders: tuple[bytes, ...] = ()
-    replaces: frozenset[bytes] = frozenset()
+    unfinished: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ def _job(found: Any) -> Job:
             camera=str(found.get("camera") or ""),
             expires_at=seconds_of(found["expires_at"]),
             orders=_binaries(found.get("orders")),
-            replaces=frozenset(bytes_of(item) for item in found.get("replaces") or ()),
+            unfinished=frozenset(bytes_of(item) for item in found.get("unfinished") or ()),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ServiceAway(f"A job that cannot be read: {error}.", "Update the station.") from error

@@ -176,6 +176,7 @@ class Station:
         self.credential = force.commission(station).credential
         self.chain = force.chain
         self.purpose = Purpose.PAIR
+        # What the job is there to replace; every other permit of the force was issued for this job.
         self.known: frozenset[bytes] = frozenset()
         self.sessions: dict[Side, StationSession] = {}
         self.relay: PairRelay | None = None
@@ -228,7 +229,8 @@ class Station:
         return found
 
     def _relay(self) -> Agreed:
-        self.relay = PairRelay(self._identify, self.known)
+        unfinished = frozenset(permit.id for permit in self.force.permits) - self.known
+        self.relay = PairRelay(self._identify, unfinished)
         action = self.before(self.relay.begin())
         while not isinstance(action, Agreed):
             action = self.before(self._next(action))

@@ -79,3 +79,14 @@ def test_a_taser_that_has_lost_its_memory_is_paired_anew_and_the_camera_forgets_
     pair.require_paired(pair.station.pair())
 
     assert not lost & set(pair.camera_holds)
+
+
+def test_a_pairing_that_was_not_made_for_this_job_is_not_taken_for_its_outcome() -> None:
+    pair = new_pair()
+    pair.station.pair()
+    before = set(pair.taser_holds)
+
+    pair.station.known = frozenset(before)
+    pair.require_paired(pair.station.pair())
+
+    assert not before & set(pair.taser_holds)
