@@ -12,11 +12,12 @@ DEV := $(VENV)/.dev-installed
 ASSETS := fleet/static/.built
 FRONTEND := $(wildcard frontend/*.scss frontend/*.js frontend/*.mjs frontend/*.svg frontend/*.py frontend/*.json)
 
-.PHONY: help run test check bench auditor format lock clean
+.PHONY: help run test test-bluez check bench auditor format lock clean
 
 help:
 	@echo "make run     set everything up and serve on http://127.0.0.1:$${PORT:-8000}"
 	@echo "make test    run every test"
+	@echo "make test-bluez  pair over a real BlueZ, in a guest under QEMU (Debian's qemu-system-x86)"
 	@echo "make check   format, lint, types, import rules, migrations against models"
 	@echo "make bench   measure, and write bench/results.json"
 	@echo "make auditor tlog.pyz, the auditor's command in one file"
@@ -45,6 +46,10 @@ run: $(RUNTIME) $(ASSETS)
 
 test: $(DEV) $(ASSETS)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# A guest with Debian's kernel and BlueZ. QEMU is the one thing that does not come from packages of Python or npm.
+test-bluez: $(DEV)
+	@$(BIN)/python -m tests.bluez
 
 check: $(DEV)
 	$(BIN)/ruff format --check .
