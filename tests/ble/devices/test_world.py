@@ -1,6 +1,7 @@
 """Whole Bluetooth stacks on one air: who starts whom and when, and the same as the pure model says."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from ble.air.radio import Radio
 from ble.devices.modes import Mode
 from ble.devices.taser import Act
 from ble.devices.workshop import Refusal
-from ble.devices.world import World
+from ble.devices.world import Pair, World
 from ble.protocol import beacon
 from ble.protocol.decision import Verdict
 
@@ -259,3 +260,83 @@ def test_a_camera_that_lost_its_power_hears_again_when_it_is_switched_on_and_cou
         assert len(camera.heard) == 2
 
     in_world(story, pairs=1)
+
+
+class Soak:
+    """Whatever comes to a few officers, in any order, and which events their cameras must have heard."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self.world, self.chance = world, random.Random(seed)
+        self.loop = asyncio.get_running_loop()
+        self.away = {pair.number: False for pair in world.pairs}
+        self.deaf_until = dict.fromkeys(self.away, -1.0)
+        # Pair, counter and time of what is on the air and not interrupted.
+        self.fired: list[tuple[int, int, float]] = []
+        self.expected, self.missed = 0, list[tuple[int, int]]()
+
+    async def step(self) -> None:
+        pair = self.chance.choice(self.world.pairs)
+        steps = [self.act] * 20 + [self.camera_power, self.taser_power, self.walk_off, self.walk_back, self.stop]
+        await self.chance.choice(steps)(pair)
+        await asyncio.sleep(self.chance.uniform(0.0, 1.5))
+        self.judge()
+
+    def judge(self) -> None:
+        """Three seconds later an event was heard, if its camera could hear all that time."""
+        now = self.loop.time()
+        for number, counter, at in [one for one in self.fired if one[2] < now - 3]:
+            if not self.away[number] and self.deaf_until[number] < at:
+                self.expected += 1
+                if counter not in self.heard(number):
+                    self.missed.append((number, counter))
+        self.fired = [one for one in self.fired if one[2] >= now - 3]
+
+    def heard(self, number: int) -> list[int]:
+        found = self.world.pairs[number].camera.heard
+        return [one.decision.sighting.counter for one in found if one.decision.sighting]
+
+    async def act(self, pair: Pair) -> None:
+        fired = pair.taser.act(self.chance.choice(list(Act)))
+        self.fired += [(pair.number, one.event.counter, self.loop.time()) for one in fired]
+
+    async def camera_power(self, pair: Pair) -> None:
+        pair.camera.lose_power()
+        await pair.camera.switch_on()
+        # With an interrupted recording to make whole.
+        self.deaf_until[pair.number] = self.loop.time() + 6
+
+    async def taser_power(self, pair: Pair) -> None:
+        await pair.taser.restart()
+        self.fired = [one for one in self.fired if one[0] != pair.number]
+
+    async def walk_off(self, pair: Pair) -> None:
+        self.world.walk_out_of_range(pair.number)
+        self.away[pair.number] = True
+
+    async def walk_back(self, pair: Pair) -> None:
+        self.world.walk_back(pair.number)
+        self.away[pair.number] = False
+        self.deaf_until[pair.number] = max(self.deaf_until[pair.number], self.loop.time())
+
+    async def stop(self, pair: Pair) -> None:
+        pair.camera.press_stop()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_interleaving_of_events_loss_and_power_cuts_counts_each_event_once_and_misses_none_in_reach(
+    seed: int,
+) -> None:
+    """With half of all packets lost, and others' Tasers on the air."""
+
+    async def story(world: World) -> None:
+        soak = Soak(world, seed)
+        for _ in range(300):
+            await soak.step()
+        assert not soak.missed
+        assert soak.expected > 40
+        for pair in world.pairs:
+            heard = soak.heard(pair.number)
+            assert len(set(heard)) == len(heard)
+            assert set(heard) <= {one.event.counter for one in pair.taser.fired}
+
+    in_world(story, pairs=4, seed=seed, radio=Radio(loss=0.5, capture_db=9.0))
