@@ -1,9 +1,12 @@
 """Commissioning, pairing and the function test over the air: real stacks, real handshakes, every way to break off."""
 
 import asyncio
+import contextlib
+import random
 from collections.abc import Awaitable, Callable
 
 import pytest
+from bleak import BleakClient
 from bleak.exc import BleakError
 
 from ble.air.link import Kind, Overheard
@@ -18,7 +21,7 @@ from ble.protocol.evidence import read_log
 from ble.protocol.levels import Bluetooth
 from ble.protocol.messages import Done, Entries, LogRequest, Refused, SetClock, Unpair
 from ble.protocol.permits import UnpairOrder
-from ble.protocol.profile import PAIRING, PAIRING_MODE_S
+from ble.protocol.profile import PAIRING, PAIRING_MODE_S, TO_DEVICE
 from ble.protocol.relay import RelayError
 from ble.protocol.reports import Standing
 from ble.protocol.session import SessionError
@@ -294,6 +297,32 @@ def test_a_second_station_is_told_that_the_device_is_busy_or_finds_nothing() -> 
         await asyncio.sleep(5)
         assert not heard
         assert isinstance(await taser.ask(messages.TestRequest(bytes(16))), Refused)
+        await armoury.part(taser)
+
+    in_armoury(story)
+
+
+def test_garbage_on_the_air_ends_its_connection_and_the_device_goes_on() -> None:
+    chance = random.Random(4)
+
+    async def story(armoury: Armoury) -> None:
+        for _ in range(25):
+            await armoury.taser.pairing_mode()
+            device = await armoury.station.find()
+            client = BleakClient(device, backend=armoury.station.client, timeout=5, pair=True)
+            await client.connect()
+            with contextlib.suppress(BleakError):
+                for number in range(chance.randrange(1, 6)):
+                    # Well formed frames of garbage now and then, so that it comes as far as the messages.
+                    head = bytes([0xC0 | number]) if chance.random() < 0.5 else chance.randbytes(1)
+                    body = chance.randbytes(chance.randrange(0, 300))
+                    frame = head + len(body).to_bytes(2) + body if head[0] & 0xC0 == 0xC0 else head + body
+                    await client.write_gatt_char(str(TO_DEVICE.uuid), frame, response=True)
+            await asyncio.sleep(0.5)
+            assert not client.is_connected
+            await client.disconnect()
+        taser = await armoury.meet_taser()
+        assert (await armoury.station.reported(taser)).report.serial == armoury.taser.sppm.serial
         await armoury.part(taser)
 
     in_armoury(story)

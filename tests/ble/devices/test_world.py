@@ -1,6 +1,7 @@
 """Whole Bluetooth stacks on one air: who starts whom and when, and the same as the pure model says."""
 
 import asyncio
+import hashlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,12 +13,14 @@ from ble.air.link import Burst, Kind, Overheard
 from ble.air.loop import run
 from ble.air.model import Air, Emitter, Listener
 from ble.air.radio import Radio
+from ble.devices.memory import JOURNAL
 from ble.devices.modes import Mode
 from ble.devices.taser import Act
 from ble.devices.workshop import Refusal
 from ble.devices.world import Pair, World
 from ble.protocol import beacon
 from ble.protocol.decision import Verdict
+from ble.protocol.evidence import NotProven, prove
 
 
 def in_world(story: Callable[[World], Awaitable[None]], *, seed: int = 1, pairs: int = 2, **options: Any) -> None:
@@ -258,6 +261,41 @@ def test_a_camera_that_lost_its_power_hears_again_when_it_is_switched_on_and_cou
         taser.act(Act.ARC)
         await asyncio.sleep(1)
         assert len(camera.heard) == 2
+
+    in_world(story, pairs=1)
+
+
+def test_what_taser_and_camera_signed_proves_each_activation_of_a_firing_without_the_service() -> None:
+    async def story(world: World) -> None:
+        pair = world.pairs[0]
+        await asyncio.sleep(60)
+        world.fire(0)
+        await asyncio.sleep(10)
+        pair.camera.press_stop()
+        (recording,) = pair.camera.camera.recordings.all()
+        entries = list(pair.taser.sppm.flash.log(JOURNAL))
+        accounts = list(pair.camera.camera.memory.flash.log(JOURNAL))
+        assert len(entries) == len(accounts) == 3
+        for entry, account in zip(entries, accounts, strict=True):
+            proof = prove(
+                authority=[world.workshop.authority.public],
+                taser=pair.taser.sppm.memory.credential,
+                entry=entry,
+                camera=pair.camera.camera.memory.identity.credential,
+                account=account,
+                recording_digest=hashlib.sha256(recording.content()).digest(),
+            )
+            assert (proof.taser, proof.camera) == (pair.taser.taser.serial, pair.camera.camera.serial)
+            assert proof.recording.from_ms <= proof.at_ms <= proof.recording.to_ms
+        with pytest.raises(NotProven):
+            prove(
+                authority=[world.workshop.authority.public],
+                taser=pair.taser.sppm.memory.credential,
+                entry=entries[0],
+                camera=pair.camera.camera.memory.identity.credential,
+                account=accounts[0],
+                recording_digest=hashlib.sha256(b"another recording").digest(),
+            )
 
     in_world(story, pairs=1)
 
