@@ -10,22 +10,20 @@ from ble.air.stack import AirDevice, power_on
 from ble.devices.camera import Camera, Outcome
 from ble.devices.companion import CompanionService
 from ble.devices.flash import PowerCut, WriteLost
-from ble.devices.memory import JOURNAL
 from ble.devices.modes import HEARING, Mode
 from ble.devices.service import PairingService
 from ble.devices.time import WorldTime
-from ble.protocol import statements
 from ble.protocol.beacon import Kind
 from ble.protocol.companion import Start
 from ble.protocol.decision import ACCEPTED, Decision
 from ble.protocol.levels import Bluetooth, Encryption
-from ble.protocol.messages import Answer, Done, Entries, LogRequest, Refused, SetClock
+from ble.protocol.messages import Answer, Done, LogRequest, SetClock
 from ble.protocol.pairing import CameraSide
 from ble.protocol.reports import Vitals
-from ble.protocol.steps import Application, Moment, Refusal, Step
+from ble.protocol.statements import Account, Statement
+from ble.protocol.steps import Application, Moment, Step
 
 FIRMWARE: Final = "body-2 1.9"
-PAGE_ENTRIES: Final = 32
 # All the time, which is at least the half that a camera must listen for.
 SCAN_MS: Final = 60.0
 
@@ -243,19 +241,14 @@ class SimulatedCamera:
             self.camera.set_clock(now_ms, request.now_ms)
             self._follow()
             return Done()
-        journal = self.camera.memory.flash.log(JOURNAL)
+        journal = self.camera.memory.journal
         if isinstance(request, LogRequest):
-            found, following = journal.page(request.start, min(request.most, PAGE_ENTRIES))
-            return Entries(tuple(found), following)
+            return journal.page(request)
         self.camera.end_test(now_ms, request.pairing)
         self._follow()
-        return self._last_test(request.pairing)
+        return journal.latest(lambda one: _is_test(one, request.pairing))
 
-    def _last_test(self, pairing: bytes) -> Answer:
-        memory = self.camera.memory
-        key = [memory.identity.signing.public]
-        for signed in reversed(list(memory.flash.log(JOURNAL))):
-            entry = statements.read(signed, key).statement
-            if isinstance(entry, statements.Account) and (entry.pairing, entry.kind) == (pairing, Kind.TEST):
-                return Entries((signed,), 0)
-        return Refused(Refusal.NOT_PAIRED.value, "no function test since this pairing")
+
+def _is_test(one: Statement, pairing: bytes) -> bool:
+    """Whether it is the account of a function test of this pairing."""
+    return isinstance(one, Account) and (one.pairing, one.kind) == (pairing, Kind.TEST)

@@ -1,7 +1,7 @@
 """A device's memory that survives a loss of power, with the ways in which it lets its device down."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from ble.devices.log import EventLog
 
@@ -84,6 +84,17 @@ class Flash:
             self._until_cut = None
             raise PowerCut
 
+    def contents(self) -> tuple[dict[str, Any], dict[str, EventLog[bytes]]]:
+        """Copies of all cells and logs, for whoever keeps a simulated device over a restart."""
+        return dict(self._cells), {name: log.copy() for name, log in self._logs.items()}
+
+    @classmethod
+    def holding(cls, cells: Mapping[str, Any], logs: Mapping[str, EventLog[bytes]]) -> Self:
+        """A memory with these contents."""
+        made = cls()
+        made._cells, made._logs = dict(cells), dict(logs)
+        return made
+
     # Faults
 
     def cut_before(self, write: int | None) -> None:
@@ -93,14 +104,10 @@ class Flash:
     def lose_writes(self, count: int) -> None:
         self._to_lose = count
 
-    def copy(self) -> "Flash":
+    def copy(self) -> Self:
         """The whole of it, for ``restore`` later: cells hold values that never change."""
-        made = Flash()
-        made._cells = dict(self._cells)
-        made._logs = {name: log.copy() for name, log in self._logs.items()}
-        return made
+        return self.holding(*self.contents())
 
     def restore(self, old: "Flash") -> None:
         """Everything is as it was when ``old`` was copied; the device must be started anew."""
-        again = old.copy()
-        self._cells, self._logs = again._cells, again._logs
+        self._cells, self._logs = old.contents()

@@ -1,18 +1,17 @@
 """What a camera keeps over a loss of power: its keys and pairings, their windows, notes, and its signed journal."""
 
-import hashlib
 from collections.abc import Iterable
 from typing import Final
 
 from ble.devices.flash import Flash
+from ble.devices.journal import Journal
 from ble.protocol.credentials import Kind
 from ble.protocol.decision import Sighting
 from ble.protocol.identifiers import Keys, WindowState, first_state
 from ble.protocol.memory import Memory
-from ble.protocol.statements import BEGINNING, Account, Cancellation, Head, Recording
+from ble.protocol.statements import Account, Cancellation, Recording
 from ble.protocol.steps import Born
 
-JOURNAL: Final = "journal"
 NOTES_KEPT: Final = 1_000
 FIRST_EPOCH: Final = 0
 
@@ -22,6 +21,7 @@ class CameraMemory:
 
     def __init__(self, serial: str, flash: Flash) -> None:
         self.flash = flash
+        self.journal = Journal(flash, lambda: self.identity.signing)
         if flash.read("memory") is None:
             flash.write({"memory": Memory.new(Kind.CAMERA, serial)})
 
@@ -88,18 +88,10 @@ class CameraMemory:
             sighting.payload,
             recording,
         )
-        self.flash.append(JOURNAL, account.sign(self.identity.signing, self.head))
+        self.journal.keep(account)
 
     def cancel(self, sighting: Sighting, at_ms: int) -> None:
-        cancellation = Cancellation(sighting.pairing, sighting.counter, at_ms)
-        self.flash.append(JOURNAL, cancellation.sign(self.identity.signing, self.head))
-
-    @property
-    def head(self) -> Head:
-        """Where the journal stands."""
-        log = self.flash.log(JOURNAL)
-        last = log.last()
-        return BEGINNING if last is None else Head(log.next_number, hashlib.sha256(last).digest())
+        self.journal.keep(Cancellation(sighting.pairing, sighting.counter, at_ms))
 
 
 def _companion(pairing: bytes) -> str:

@@ -4,22 +4,20 @@ The keys are in the SPPM, so what they sign is too: its chain stays whole when i
 each entry names.
 """
 
-import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
 from ble.devices.battery import Battery
 from ble.devices.flash import Flash, PowerCut, WriteLost
-from ble.protocol import statements
+from ble.devices.journal import Journal
 from ble.protocol.counter import Beacons, Counter, CounterLost, TaserEvent, TaserPairing
 from ble.protocol.credentials import Kind
 from ble.protocol.identifiers import Keys
 from ble.protocol.memory import Memory
-from ble.protocol.statements import BEGINNING, Head, LogEntry, Sent
+from ble.protocol.statements import LogEntry, Sent
 from ble.protocol.steps import Born
 
-JOURNAL: Final = "journal"
 # Where memory keeps the numbers that were used; a new part begins at 1.
 FIRST_COUNTER: Final = 1
 FIRST_EPOCH: Final = 0
@@ -32,6 +30,7 @@ class Sppm:
         self.serial = serial
         self.battery = battery
         self.flash = flash or Flash()
+        self.journal = Journal(self.flash, lambda: self.memory.signing)
         if self.flash.read("memory") is None:
             self.flash.write({"memory": Memory.new(Kind.TASER, serial), "counter": FIRST_COUNTER})
         self.boot()
@@ -47,10 +46,8 @@ class Sppm:
 
         It goes on behind the last number in its own log. If memory takes not even that it sends nothing.
         """
-        log = self.flash.log(JOURNAL)
-        last = log.last()
-        entry = None if last is None else statements.read(last, [self.memory.signing.public]).statement
-        counter = entry.counter + 1 if isinstance(entry, LogEntry) else FIRST_COUNTER
+        last = self.journal.last()
+        counter = last.counter + 1 if isinstance(last, LogEntry) else FIRST_COUNTER
         held = [one.id for one in self.memory.pairings]
         gone = {_cell(pairing): None for pairing in held}
         with suppress(WriteLost, PowerCut):
@@ -115,14 +112,7 @@ class Sppm:
             for pairing, one in zip(self.pairings, beacons, strict=True)
         )
         entry = LogEntry(taser, event.counter, event.kind, event.clock_ms // 1000, event.battery_percent, sent)
-        self.flash.append(JOURNAL, entry.sign(self.memory.signing, self.head))
-
-    @property
-    def head(self) -> Head:
-        """Where the signed log stands."""
-        log = self.flash.log(JOURNAL)
-        last = log.last()
-        return BEGINNING if last is None else Head(log.next_number, hashlib.sha256(last).digest())
+        self.journal.keep(entry)
 
 
 def _cell(pairing: bytes) -> str:

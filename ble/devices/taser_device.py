@@ -8,21 +8,19 @@ from ble.air.stack import AirDevice, power_on
 from ble.devices.burst import Bursts
 from ble.devices.flash import PowerCut
 from ble.devices.service import PairingService
-from ble.devices.sppm import JOURNAL, Sppm
+from ble.devices.sppm import Sppm
 from ble.devices.taser import Act, Fired, Taser
 from ble.devices.time import WorldTime
-from ble.protocol import statements
 from ble.protocol.beacon import Kind
 from ble.protocol.counter import CounterLost
 from ble.protocol.levels import Bluetooth
-from ble.protocol.messages import Answer, Done, Entries, LogRequest, Refused, SetClock
+from ble.protocol.messages import Answer, Done, LogRequest, SetClock
 from ble.protocol.pairing import TaserSide
 from ble.protocol.reports import Vitals
-from ble.protocol.steps import Application, Moment, Refusal, Step
+from ble.protocol.statements import LogEntry, Statement
+from ble.protocol.steps import Application, Moment, Step
 
 FIRMWARE: Final = "x2-sppm 4.1"
-# What fits into one message of 16 kB beside its frame.
-PAGE_ENTRIES: Final = 32
 
 
 @dataclass(slots=True)
@@ -185,16 +183,10 @@ class SimulatedTaser:
             self.taser.clock.set(self.time.now_ms(), request.now_ms)
             return Done()
         if isinstance(request, LogRequest):
-            found, following = self.sppm.flash.log(JOURNAL).page(request.start, min(request.most, PAGE_ENTRIES))
-            return Entries(tuple(found), following)
-        return self._last_test(request.pairing)
+            return self.sppm.journal.page(request)
+        return self.sppm.journal.latest(lambda one: _is_test(one, request.pairing))
 
-    def _last_test(self, pairing: bytes) -> Answer:
-        key = [self.sppm.memory.signing.public]
-        for signed in reversed(list(self.sppm.flash.log(JOURNAL))):
-            entry = statements.read(signed, key).statement
-            if not isinstance(entry, statements.LogEntry) or entry.kind is not Kind.TEST:
-                continue
-            if pairing in {to.pairing for to in entry.sent}:
-                return Entries((signed,), 0)
-        return Refused(Refusal.NOT_PAIRED.value, "no function test since this pairing")
+
+def _is_test(one: Statement, pairing: bytes) -> bool:
+    """Whether it is of a function test that this pairing was sent."""
+    return isinstance(one, LogEntry) and one.kind is Kind.TEST and pairing in {to.pairing for to in one.sent}

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ble.devices.camera import CAPACITY_MS, Camera, Missed, Settings
-from ble.devices.memory import JOURNAL
 from ble.devices.modes import MODES, Cue, Mode
 from ble.devices.recordings import LONGEST_MS, Cause, End, Recording
 from ble.devices.taser import Act, Fired, Taser
@@ -266,21 +265,21 @@ def test_a_recording_that_memory_does_not_take_is_a_fault_and_not_a_crash() -> N
 
 def test_a_memory_restored_from_an_old_copy_shows_in_the_journals_chain() -> None:
     c, t = camera(born()), taser(born())
-    old, beginning = c.memory.flash.copy(), c.memory.head
+    old, beginning = c.memory.flash.copy(), c.memory.journal.head
     for minute in range(3):
         c.hear(data(armed(t, NOW_MS + minute * MINUTE)), NOW_MS + minute * MINUTE)
         c.press_stop(NOW_MS + minute * MINUTE + SECOND)
-    later = c.memory.head
+    later = c.memory.journal.head
     c.memory.flash.restore(old)
     c.switch_off(NOW_MS + HOUR)
     c.switch_on(NOW_MS + HOUR)
-    assert c.memory.head == beginning
+    assert c.memory.journal.head == beginning
     assert later.sequence == beginning.sequence + 3
 
 
 def _journal(c: Camera) -> list[Account | Cancellation]:
-    found, head = read_journal(list(c.memory.flash.log(JOURNAL)), c.memory.identity.signing.public)
-    assert head == c.memory.head
+    found, head = read_journal(list(c.memory.journal), c.memory.identity.signing.public)
+    assert head == c.memory.journal.head
     return found
 
 

@@ -12,7 +12,7 @@ from bleak.exc import BleakError
 from ble.air.link import Kind, Overheard
 from ble.air.loop import run
 from ble.devices.service import service_advertisement
-from ble.devices.sppm import JOURNAL, Sppm
+from ble.devices.sppm import Sppm
 from ble.devices.taser import Act
 from ble.devices.world import World
 from ble.protocol import beacon, messages, statements
@@ -160,7 +160,7 @@ def test_the_log_is_read_in_signed_pages_and_the_clock_is_set() -> None:
                 break
         entries, head = read_log(signed, armoury.taser.sppm.memory.signing.public)
         assert [one.counter for one in entries] == list(range(1, 61))
-        assert head == armoury.taser.sppm.head
+        assert head == armoury.taser.sppm.journal.head
         now_ms = armoury.world.time.now_ms()
         assert await taser.ask(SetClock(now_ms)) == Done()
         assert abs(armoury.taser.taser.clock.offset_ms(armoury.world.time.now_ms()) or 0) < 200
@@ -200,7 +200,7 @@ def test_levelling_a_camera_that_was_out_of_reach_for_more_than_its_window() -> 
         assert not armoury.camera.heard
         armoury.taser.silence()
         # The Taser's signed log brings it level, at the armoury or a dock; another's does not.
-        log = list(armoury.taser.sppm.flash.log(JOURNAL))
+        log = list(armoury.taser.sppm.journal)
         strange = Sppm("SP9", armoury.taser.sppm.battery)
         entry = LogEntry("X2", 900, beacon.Kind.ARC, 0, 50)
         with pytest.raises(EvidenceError):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ble.devices.flash import PowerCut
+from ble.devices.journal import NAME
 from ble.devices.log import CAPACITY, OVERWRITTEN
-from ble.devices.sppm import JOURNAL
 from ble.devices.taser import ACTS, NO_COUNTER, Act, Entry, Fired, Safety, Taser
 from ble.protocol.beacon import Kind
 from ble.protocol.evidence import read_log
@@ -149,9 +149,9 @@ def test_no_number_is_ever_sent_twice_whatever_fails(cuts: list[int], acts: list
     assert sent == sorted(sent)
     # And everything that was sent is in the signed log, whose chain holds.
     key = fitted(one).memory.signing.public
-    entries, head = read_log(list(fitted(one).flash.log(JOURNAL)), key)
+    entries, head = read_log(list(fitted(one).journal), key)
     assert set(sent) <= {entry.counter for entry in entries}
-    assert head == fitted(one).head
+    assert head == fitted(one).journal.head
 
 
 def test_a_lost_write_is_tried_again_and_a_memory_that_takes_none_sends_nothing() -> None:
@@ -176,7 +176,7 @@ def test_a_lost_counter_drops_every_key_and_goes_on_behind_the_log() -> None:
     # Paired anew it is heard again; the chain of its log holds.
     hold(fitted(one), born(3, start=fitted(one).counter.next))
     assert len(one.act(Act.MAKE_SAFE, NOW_MS)[0].beacons) == 1
-    read_log(list(fitted(one).flash.log(JOURNAL)), fitted(one).memory.signing.public)
+    read_log(list(fitted(one).journal), fitted(one).memory.signing.public)
 
 
 def test_a_lost_counter_in_a_memory_that_takes_nothing_sends_nothing() -> None:
@@ -192,12 +192,12 @@ def test_a_memory_put_back_to_an_old_copy_shows_in_the_chain() -> None:
     one = taser(born())
     one.function_test(NOW_MS)
     old = fitted(one).flash.copy()
-    kept = fitted(one).head
+    kept = fitted(one).journal.head
     one.function_test(NOW_MS + MINUTE)
-    later = fitted(one).head
+    later = fitted(one).journal.head
     fitted(one).flash.restore(old)
     one.fit(NOW_MS, fitted(one))
-    assert fitted(one).head == kept != later
+    assert fitted(one).journal.head == kept != later
 
 
 def test_the_log_keeps_about_16_000_entries_and_drops_the_oldest_4_000() -> None:
@@ -240,7 +240,7 @@ def test_the_signed_log_reads_in_pages_that_follow_one_another() -> None:
     one = taser(born())
     for minute in range(10):
         one.function_test(NOW_MS + minute * MINUTE)
-    log, key = fitted(one).flash.log(JOURNAL), fitted(one).memory.signing.public
+    log, key = fitted(one).flash.log(NAME), fitted(one).memory.signing.public
     head, following, counters = BEGINNING, 0, []
     while True:
         page, following = log.page(following, 7)

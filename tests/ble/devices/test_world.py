@@ -13,7 +13,6 @@ from ble.air.link import Burst, Kind, Overheard
 from ble.air.loop import run
 from ble.air.model import Air, Emitter, Listener
 from ble.air.radio import Radio
-from ble.devices.memory import JOURNAL
 from ble.devices.modes import Mode
 from ble.devices.taser import Act
 from ble.devices.workshop import Refusal
@@ -273,8 +272,8 @@ def test_what_taser_and_camera_signed_proves_each_activation_of_a_firing_without
         await asyncio.sleep(10)
         pair.camera.press_stop()
         (recording,) = pair.camera.camera.recordings.all()
-        entries = list(pair.taser.sppm.flash.log(JOURNAL))
-        accounts = list(pair.camera.camera.memory.flash.log(JOURNAL))
+        entries = list(pair.taser.sppm.journal)
+        accounts = list(pair.camera.camera.memory.journal)
         assert len(entries) == len(accounts) == 3
         for entry, account in zip(entries, accounts, strict=True):
             proof = prove(
