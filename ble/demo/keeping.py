@@ -61,12 +61,10 @@ def _flashes(pair: Pair) -> dict[str, Flash]:
 
 def _plain(flash: Flash) -> tuple[dict[str, Any], dict[str, Any]]:
     # Keys carry what libraries have computed of them, which cannot be written.
-    cells = {name: value.encode() if isinstance(value, Memory) else value for name, value in flash._cells.items()}
-    return cells, flash.copy()._logs
+    cells, logs = flash.contents()
+    return {name: value.encode() if isinstance(value, Memory) else value for name, value in cells.items()}, logs
 
 
 def _flash(cells: dict[str, Any], logs: dict[str, Any]) -> Flash:
-    made = Flash()
-    made._cells = {name: Memory.decode(value) if name == "memory" else value for name, value in cells.items()}
-    made._logs = logs
-    return made
+    read = {name: Memory.decode(value) if name == "memory" else value for name, value in cells.items()}
+    return Flash.holding(read, logs)
