@@ -12,8 +12,8 @@ from tests.ble.station.force import Force
 
 Say = Callable[[str], None]
 
-# For each thing that is waited for; QEMU's translator on two busy cores takes a fifth of it.
-PATIENCE_S = 60.0
+# For each thing that is waited for: longer than the station looks for devices, so that its own words come first.
+PATIENCE_S = 90.0
 LOOK_S = 0.05
 
 

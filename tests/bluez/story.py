@@ -10,8 +10,6 @@ import time
 from pathlib import Path
 
 from bleak import BleakScanner
-from bleak.args.bluez import BlueZScannerArgs, OrPattern
-from bleak.assigned_numbers import AdvertisementDataType
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
@@ -19,10 +17,11 @@ from ble.air.link import Kind, Overheard
 from ble.air.loop import run
 from ble.devices.modes import Mode
 from ble.devices.world import World
-from ble.protocol.beacon import COMPANY, frame
 from ble.protocol.beacon import Kind as Event
+from ble.protocol.beacon import frame
 from ble.protocol.levels import Bluetooth
 from ble.protocol.profile import PAIRING
+from ble.station.radio import Radio
 from ble.station.security import Protection
 from ble.station.service import JobKind
 from tests.ble.station.force import Force
@@ -73,7 +72,7 @@ async def pairing(scene: Scene) -> None:
 
 
 async def beacon(scene: Scene) -> None:
-    """A shot starts the camera by its beacon alone; BlueZ, scanning passively, hears the same beacon as it ages."""
+    """A shot starts the camera by its beacon alone; a monitor's ears hear the same beacon as it ages, passively."""
     sent: set[bytes] = set()
     heard: set[bytes] = set()
 
@@ -81,22 +80,21 @@ async def beacon(scene: Scene) -> None:
         if packet.kind is Kind.NOT_CONNECTABLE:
             sent.add(packet.data)
 
-    def note(_: BLEDevice, data: AdvertisementData) -> None:
-        heard.update(frame(payload, company) for company, payload in data.manufacturer_data.items())
+    def note(found: dict[int, bytes]) -> None:
+        heard.update(frame(payload, company) for company, payload in found.items())
 
     def kinds() -> list[Event]:
         decisions = [one.decision for one in scene.pair.camera.heard[before:]]
         return [decision.sighting.kind for decision in decisions if decision.sighting]
 
     scene.world.link.observe(observe)
-    pattern = OrPattern(0, AdvertisementDataType.MANUFACTURER_SPECIFIC_DATA, COMPANY.to_bytes(2, "little"))
     before = len(scene.pair.camera.heard)
-    async with BleakScanner(note, scanning_mode="passive", bluez=BlueZScannerArgs(or_patterns=[pattern])):
+    async with Radio().listening(note):
         scene.world.fire(scene.pair.number)
         await until(lambda: len(heard) >= REFRESHES and Event.TRIGGER in kinds())
     assert heard <= sent
     assert scene.pair.camera.camera.mode is Mode.RECORDING
-    scene.say("beacon: the camera records, and BlueZ hears what was sent")
+    scene.say("beacon: the camera records, and a monitor on BlueZ hears what was sent")
 
 
 async def log(scene: Scene) -> None:
