@@ -172,10 +172,9 @@ class Service:
             ServiceRefused: a rule refuses.
         """
         answer = await self._post(f"/stations/jobs/{job}/permit", {"taser": taser, "camera": camera})
-        orders = answer.get("orders") or {}
-        return Permission(
-            _binary(answer, "permit"), _binaries(orders.get("taser") or []), _binaries(orders.get("camera") or [])
-        )
+        orders = answer.get("orders")
+        told = orders if isinstance(orders, dict) else {}
+        return Permission(_binary(answer, "permit"), _binaries(told.get("taser")), _binaries(told.get("camera")))
 
     async def credential(self, job: str, asked: Commissioning) -> tuple[bytes, tuple[bytes, ...]]:
         """A device's credential, and the chain of signed trusts that it hangs on."""
