@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,8 @@ LINES_SHOWN = 200
 
 def main() -> int:
     began = time.monotonic()
+    # Told to end, it takes the guest with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         passed = _run(Path(os.environ.get("FLEET_VAR", ROOT / "var")).absolute() / "bluez", began + LIMIT_S)
     except Unavailable as error:
