@@ -1,10 +1,12 @@
 """A whole Bluetooth stack in software on the air: bumble's host, GATT and security manager over ``AirController``."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 from bumble import hci
-from bumble.device import AdvertisementDataAccumulator, Device, DeviceConfiguration
+from bumble.device import AdvertisementDataAccumulator, AdvertisingSet, Device, DeviceConfiguration
 from bumble.keys import MemoryKeyStore
 
 from ble.air.controller import AirController, QuietHost
@@ -29,11 +31,17 @@ class AirDevice(Device):
     def __init__(self, controller: AirController, config: DeviceConfiguration) -> None:
         super().__init__(config=config, host=QuietHost(controller, controller))
         self.controller = controller
+        self._making = asyncio.Lock()
         self.keystore = MemoryKeyStore()
 
     async def start_scanning(self, *args: object, **kwargs: object) -> None:
         await super().start_scanning(*args, **kwargs)  # type: ignore[arg-type]
         self.advertisement_accumulators = Accumulators()
+
+    async def create_advertising_set(self, *args: Any, **kwargs: Any) -> AdvertisingSet:
+        """One at a time: bumble takes a set's handle for free until the controller has answered."""
+        async with self._making:
+            return await super().create_advertising_set(*args, **kwargs)
 
     async def use_address(self, address: hci.Address) -> None:
         """Be known by another random address from now on; not while it advertises or connects under the old one."""

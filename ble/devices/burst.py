@@ -38,17 +38,16 @@ class _Burst:
         self._stack, self._company, self._beacons = stack, company, beacons
         self.waiting = Waiting()
 
-    async def send(self, slot: int, making: asyncio.Lock) -> None:
+    async def send(self, slot: int) -> None:
         start = asyncio.get_running_loop().time()
         if slot:
             await self.waiting.until(start + slot * TURN_MS / 1000)
         try:
-            async with making:
-                made = await self._stack.create_advertising_set(
-                    _parameters(FAST_MS),
-                    random_address=hci.Address.generate_private_address(),
-                    advertising_data=self._frame(0),
-                )
+            made = await self._stack.create_advertising_set(
+                _parameters(FAST_MS),
+                random_address=hci.Address.generate_private_address(),
+                advertising_data=self._frame(0),
+            )
             await self._refresh(made, start)
             if made.enabled:
                 await made.stop()
@@ -82,8 +81,6 @@ class Bursts:
         self._company = company
         self._events: deque[list[_Burst]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        # bumble takes a set's handle for free until the controller has answered.
-        self._making = asyncio.Lock()
 
     def begin(self, fired: Fired) -> None:
         """Send an event to every pairing, from now."""
@@ -92,7 +89,7 @@ class Bursts:
         bursts = [_Burst(self._stack, self._company, one) for one in fired.beacons]
         self._events.append(bursts)
         for slot, burst in enumerate(bursts):
-            task = asyncio.get_running_loop().create_task(burst.send(slot, self._making))
+            task = asyncio.get_running_loop().create_task(burst.send(slot))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

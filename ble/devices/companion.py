@@ -65,8 +65,6 @@ class CompanionService:
         self._obey = obey
         self._monitors: dict[bytes, Monitor] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        # bumble takes a set's handle for free until the controller has answered.
-        self._making = asyncio.Lock()
         self._status: Characteristic[bytes] = Characteristic(
             bumble_uuid(STATUS.uuid), Characteristic.Properties.NOTIFY, Characteristic.Permissions(0), b""
         )
@@ -96,12 +94,11 @@ class CompanionService:
 
     async def _advertise(self, monitor: Monitor) -> None:
         try:
-            async with self._making:
-                made = await self._stack.create_advertising_set(
-                    _PARAMETERS,
-                    random_address=monitor.new_address(),
-                    advertising_data=service_advertisement(COMPANION.uuid),
-                )
+            made = await self._stack.create_advertising_set(
+                _PARAMETERS,
+                random_address=monitor.new_address(),
+                advertising_data=service_advertisement(COMPANION.uuid),
+            )
             await self._renew(made, monitor)
             if made.enabled:
                 await made.stop()

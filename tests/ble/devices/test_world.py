@@ -211,6 +211,21 @@ def test_an_event_is_sent_fast_for_three_seconds_then_slowly_until_its_refreshes
     in_world(story, pairs=1)
 
 
+def test_a_taser_fired_in_the_moment_that_it_is_put_in_pairing_mode_does_both() -> None:
+    async def story(world: World) -> None:
+        packets: list[Overheard] = []
+        world.link.observe(packets.append)
+        pair = world.pairs[0]
+        shown = asyncio.create_task(pair.taser.pairing_mode())
+        pair.taser.fire()
+        await shown
+        await asyncio.sleep(2)
+        assert {one.kind for one in packets} == {Kind.CONNECTABLE, Kind.NOT_CONNECTABLE}
+        assert len(pair.camera.heard) == 3
+
+    in_world(story, pairs=1)
+
+
 def test_a_dead_battery_silences_a_burst_at_once_and_it_is_never_resumed() -> None:
     async def story(world: World) -> None:
         packets: list[Overheard] = []
