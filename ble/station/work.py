@@ -3,8 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ble.protocol.credentials import CredentialError, Kind, Trust
@@ -21,6 +21,7 @@ FIND_S: Final = 60.0
 TELL_S: Final = 5.0
 # A device whose connection failed is tried again, since radios fail; not for ever, since it may not be ours.
 TRIES: Final = 3
+_SHOW: Final = "Put it into pairing mode by hand (60 s), within two metres of the adapter, and try again."
 _ENROL: Final = "Ask IT for an enrolment code, and run: python -m ble station enrol --service URL CODE"
 
 
@@ -45,6 +46,24 @@ class Met:
     def key(self) -> bytes:
         """Its agreement key's id."""
         return self.identified.credential.agreement.id
+
+
+@dataclass
+class Search:
+    """What became of the devices that answered: attempts at each address, who was not wanted, what failed last."""
+
+    tried: Counter[str] = field(default_factory=Counter)
+    others: set[str] = field(default_factory=set)
+    failed: StationError | None = None
+
+    def missed(self, missing: Mapping[Kind, str]) -> StationError:
+        """That these were not found, and what an armourer can tell from what was."""
+        what = f"{_listed(missing)} did not answer."
+        if self.others:
+            what += f" What answered instead: {', '.join(sorted(self.others))}."
+        if self.failed is None:
+            return DeviceLost(what, _SHOW)
+        return DeviceLost(f"{what} With another that answered: {self.failed.what}", self.failed.mend or _SHOW)
 
 
 @dataclass(frozen=True)
@@ -92,27 +111,26 @@ class Work:
             yield await Contact.open(link, self.own, self.trust, self.clock)
 
     async def meet(
-        self, wanted: Callable[[Met], bool], stack: AsyncExitStack, within_s: float, tried: Counter[str]
+        self, wanted: Callable[[Met], bool], stack: AsyncExitStack, within_s: float, search: Search
     ) -> Met | None:
-        """The first device in pairing mode that proves to be a wanted one, kept open in ``stack``; None in that time.
-
-        ``tried`` counts the attempts at each address, over several calls.
-        """
+        """The first device in pairing mode that proves to be a wanted one, kept open in ``stack``; None by then."""
         loop = asyncio.get_running_loop()
         until = loop.time() + within_s
         while (left := until - loop.time()) > 0:
-            sighted = await self.radio.first(lambda one: tried[one.address] < TRIES, left)
+            sighted = await self.radio.first(lambda one: search.tried[one.address] < TRIES, left)
             if sighted is None:
                 return None
-            tried[sighted.address] += 1
-            with suppress(DeviceLost, DeviceRefused, LinkUnprotected):
+            search.tried[sighted.address] += 1
+            try:
                 async with AsyncExitStack() as inner:
                     contact = await inner.enter_async_context(self.opened(sighted))
                     met = Met(contact, await contact.introduce())
                     if wanted(met):
                         stack.push_async_exit(inner.pop_all())
                         return met
-                tried[sighted.address] = TRIES
+                search.tried[sighted.address] = TRIES
+            except (DeviceLost, DeviceRefused, LinkUnprotected) as error:
+                search.failed = error
         return None
 
     async def meet_any(self, kind: Kind, stack: AsyncExitStack) -> Met:
@@ -122,9 +140,10 @@ class Work:
             DeviceLost: there is none in that time.
         """
         self.progress.begun(Step.FIND, f"Put the {kind} into pairing mode.")
-        met = await self.meet(lambda one: one.kind is kind, stack, self.find_s, Counter())
+        search = Search()
+        met = await self.meet(lambda one: one.kind is kind, stack, self.find_s, search)
         if met is None:
-            raise _not_found({kind: ""}, set())
+            raise search.missed({kind: ""})
         self.progress.done(Step.IDENTIFY, f"{kind} {met.serial}", **about(met))
         return met
 
@@ -136,21 +155,20 @@ class Work:
         """
         self.progress.begun(Step.FIND, f"Put {_listed(wanted)} into pairing mode.", **_facts(wanted))
         met: dict[Kind, Met] = {}
-        others: set[str] = set()
-        tried: Counter[str] = Counter()
+        search = Search()
         until = asyncio.get_running_loop().time() + self.find_s
 
         def is_wanted(one: Met) -> bool:
             if wanted.get(one.kind) == one.serial and one.kind not in met:
                 return True
-            others.add(f"{one.kind} {one.serial}")
+            search.others.add(f"{one.kind} {one.serial}")
             return False
 
         while len(met) < len(wanted):
             left = until - asyncio.get_running_loop().time()
-            one = await self.meet(is_wanted, stack, left, tried)
+            one = await self.meet(is_wanted, stack, left, search)
             if one is None:
-                raise _not_found({kind: serial for kind, serial in wanted.items() if kind not in met}, others)
+                raise search.missed({kind: serial for kind, serial in wanted.items() if kind not in met})
             met[one.kind] = one
             self.progress.done(Step.IDENTIFY, f"{one.kind} {one.serial}", **about(one))
         return met
@@ -211,14 +229,8 @@ def require_enrolled(store: Store) -> Identity:
 
 
 def _listed(wanted: Mapping[Kind, str]) -> str:
-    return " and ".join(f"{kind} {serial}" for kind, serial in wanted.items())
+    return " and ".join(f"{kind} {serial}".rstrip() for kind, serial in wanted.items())
 
 
 def _facts(wanted: Mapping[Kind, str]) -> dict[str, str | int | float | bool | None]:
     return {kind.value: serial for kind, serial in wanted.items()}
-
-
-def _not_found(missing: Mapping[Kind, str], others: set[str]) -> StationError:
-    also = f" What answered instead: {', '.join(sorted(others))}." if others else ""
-    what = f"{_listed(missing)} did not answer.{also}"
-    return DeviceLost(what, "Put it into pairing mode by hand (60 s), within two metres of the adapter, and try again.")

@@ -44,6 +44,7 @@ def test_a_device_that_was_not_commissioned_is_not_paired(tmp_path: Path) -> Non
         number = await carried_out(armoury, JobKind.PAIR)
         assert armoury.force.ends[number]["outcome"] == "failed"
         assert "did not answer" in armoury.force.ends[number]["detail"]
+        assert "refuses" in armoury.force.ends[number]["detail"]
 
     in_armoury(tmp_path / "station", story, commissioned=False)
 
