@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ble.protocol.credentials import Kind
 from ble.protocol.messages import Answer, Done, Refused, Reported, Unpair
+from ble.protocol.permits import ID_SIZE, Permit, PermitError
 from ble.protocol.receipts import PairingReceipt, ReceiptError
 from ble.protocol.relay import Action, Agreed, Ask, NeedPermit, PairRelay, RelayError, Side
 from ble.protocol.session import Identified, SessionError
@@ -22,6 +23,8 @@ from ble.station.work import Met, Work
 # Orders to forget old pairings come with a permit, and end the transaction that it was for; then it begins anew.
 ROUNDS: Final = 3
 RECEIPTS: Final = "receipts"
+PERMITS: Final = "permits"
+_TRUST: Final = "Wait a minute for the station to hear of the service's new keys, and try again."
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Attempt:
         self._work = work
         self._parties = parties
         self._identified: dict[Side, Identified] = {}
-        self._relay = PairRelay(self._identify, work.the_job().unfinished)
+        self._relay = PairRelay(self._identify, work.the_job().unfinished | _permitted(work))
 
     async def run(self) -> Agreed | None:
         """Carry messages until both have signed."""
@@ -107,6 +110,7 @@ class Attempt:
         given = await work.service.permit(
             work.name, self._report(Side.TASER, needed.taser), self._report(Side.CAMERA, needed.camera)
         )
+        _note(work, given.permit)
         work.progress.done(Step.PERMIT)
         if given.orders_taser or given.orders_camera:
             await self._part(given)
@@ -125,6 +129,20 @@ class Attempt:
 
     def _report(self, side: Side, reported: Reported) -> Mapping[str, Any]:
         return report_of(self._identified[side], reported, self._parties.of(side).offset_s)
+
+
+def _permitted(work: Work) -> frozenset[bytes]:
+    """The permits that this station was given for this job: what was made under one is finished, not made anew."""
+    kept = work.store.fact(work.name, PERMITS) or b""
+    return frozenset(kept[at : at + ID_SIZE] for at in range(0, len(kept), ID_SIZE))
+
+
+def _note(work: Work, permit: bytes) -> None:
+    try:
+        made = Permit.read(permit, work.trust.permit_keys).id
+    except PermitError as error:
+        raise DeviceRefused(f"The service's permit does not hold: {error}.", _TRUST) from error
+    work.store.put(facts={PERMITS: (work.store.fact(work.name, PERMITS) or b"") + made}, job=work.name)
 
 
 def report_of(found: Identified, reported: Reported, offset_s: float | None) -> dict[str, Any]:
