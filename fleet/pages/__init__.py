@@ -6,6 +6,8 @@ Pages say permission, form, call, template; rules live in the domains' services.
 from fleet.pages import (
     accounts,
     acknowledging,
+    activations,
+    armoury,
     audit,
     bulk,
     cameras,
@@ -24,6 +26,7 @@ from fleet.pages import (
     layout,
     losses,
     me,
+    pairings,
     people,
     problem_kinds,
     repairs,
@@ -31,6 +34,7 @@ from fleet.pages import (
     retirements,
     sign_in,
     sites,
+    stations,
     statistics,
     stocktakes,
     stores,
@@ -45,7 +49,7 @@ _MODULES = (
     front, counter, counter_line, counter_shell, counter_exceptions, acknowledging, commands, labels, stores, cameras,
     people, sites, tasers, visits, terms, audit, jobs, webhooks, statistics, accounts, sign_in, me, problem_kinds,
     losses, repairs, holds, retirements, departures, exceptions, stocktakes,
-    reservations, bulk, kits,
+    reservations, bulk, kits, armoury, pairings, stations, activations,
 )  # fmt: skip
 _BLUEPRINTS = [module.pages for module in _MODULES]
 

@@ -58,6 +58,8 @@ _LABELS = {
     "to_team": "To team",
     "to_site": "To site",
     "sign_in": "Sign-in still open",
+    "because": "Why",
+    "log": "Log",
     "leaves_on": "Last day",
 }
 _EVENTS = {Event.SIGNED_IN: "Signed in", Event.SIGNED_OUT: "Signed out", Event.ACT_DENIED: "Act not permitted"}
@@ -80,6 +82,24 @@ def _spaced(text: str) -> str:
 def encryption(level: Any) -> str:
     """A level of encryption where nobody knows it too, and where none must not read as nothing known."""
     return "Not known" if level is None else "Not encrypted" if str(level) == "none" else word(level)
+
+
+_OUTCOMES = {
+    "captured": "Filmed",
+    "off": "No: the camera was off",
+    "out-of-range": "No: out of range",
+    "memory-full": "No: its memory was full",
+    "not-paired": "No: not paired",
+    "suspended": "No: the pairing was suspended",
+    "cancelled": "Cancelled by the wearer",
+    "not-offloaded": "Not known yet: the camera is not offloaded",
+    "unknown": "Not known",
+}
+
+
+def outcome(value: Any) -> str:
+    """Whether an activation was filmed, as a person reads it."""
+    return _OUTCOMES.get(str(value)) or word(value)
 
 
 def label(name: str) -> str:
@@ -183,6 +203,7 @@ FILTERS = {
     "word": word,
     "label": label,
     "encryption": encryption,
+    "outcome": outcome,
     "event_word": event,
     "when": when,
     "day": day,

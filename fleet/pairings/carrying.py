@@ -162,7 +162,8 @@ def end(
         Conflict: it has ended already, in another way.
     """
     found = jobs.lock(session, number, station)
-    jobs.finish(session, actor, found.job, outcome, detail, now=now)
+    # What the service itself refused says more than what a station made of it.
+    jobs.finish(session, actor, found.job, outcome, found.job.detail or detail, now=now)
     if found.job.kind is JobKind.READ_LOG and outcome is JobState.DONE:
         tasers.read_to_end(session, actor, found.the_taser.serial, now=now)
     pairing = found.pairing

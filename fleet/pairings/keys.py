@@ -17,7 +17,7 @@ from fleet import audit
 from fleet.actors import Actor
 from fleet.audit import Event, Subject
 from fleet.db import row_dict
-from fleet.errors import Conflict, NotFound, Unavailable
+from fleet.errors import Conflict, NotFound
 from fleet.pairings.models import AuthorityKey
 from fleet.pairings.states import KeyUse
 from fleet.tasers import identities
@@ -26,6 +26,10 @@ from fleet.vault import SecretLost, Vault
 # What a vault of these keys is for.
 PURPOSE = "device authority"
 _LOCK = 0x6B_65_79_73
+
+
+class NoKeys(Conflict):
+    """The service has nothing to sign with."""
 
 
 @dataclass(frozen=True)
@@ -101,16 +105,16 @@ def keyring(session: Session, use: KeyUse, vault: Vault) -> Keyring:
     """The keys of one use. The oldest that is not retired signs: every device has been told of it.
 
     Raises:
-        Unavailable: there is none yet, or it was encrypted under another secret key of the service's.
+        NoKeys: there is none yet, or it was encrypted under another secret key of the service's.
     """
     live = listed_of(session, use)
     if not live or live[0].secret is None:
-        raise Unavailable(f"The service has no {use} key. Make one: flask --app wsgi pairing-keys make {use}")
+        raise NoKeys(f"The service has no {use} key. Make one: flask --app wsgi pairing-keys make {use}", mend="admin")
     try:
         secret = base64.b64decode(vault.opened(live[0].secret))
     except SecretLost as error:
         lost = f"The {use} key cannot be read: FLEET_SECRET_KEY is another one than when it was made."
-        raise Unavailable(lost) from error
+        raise NoKeys(lost, mend="admin") from error
     return Keyring(PrivateKey(secret), tuple(PublicKey.decode(key.public_key) for key in live))
 
 

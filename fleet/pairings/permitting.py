@@ -64,7 +64,7 @@ def permit(
     Raises:
         NotFound, Conflict: it is not this station's to do.
         NotProven: a device is not what it should be. The log keeps it.
-        Unavailable: the service has no keys yet.
+        NoKeys: the service has no keys yet.
     """
     found = jobs.lock(session, number, station)
     jobs.require_leased(found.job)
@@ -82,6 +82,9 @@ def permit(
         service.require_fitted(found.the_taser, pairing)
     except Conflict as error:
         audit.record_refusal(session, actor, error, at=now)
+        rule = f" This is rule {error.rule}." if error.rule is not None else ""
+        found.job.detail = f"{error.detail}{rule} Who can mend it: {error.mend}."
+        session.flush()
         return error
     signed = _sign(session, found, devices, station_key, baseline, vault, now)
     pairing.permit, pairing.permit_until = signed, now + timedelta(seconds=LIFETIME_S)

@@ -195,15 +195,16 @@ def revoke(session: Session, actor: Actor, number: int, *, now: datetime) -> Non
 def end(session: Session, actor: Actor, pairing: Pairing, because: Because, *, now: datetime) -> None:
     """Revoke a locked pairing, stop what a station does for it, and queue that its devices part if they met."""
     pairings.to(session, actor, pairing, PairingState.REVOKED, because=because, now=now)
-    station_id = session.scalar(
-        sa.select(StationJob.station_id).where(StationJob.pairing_id == pairing.id).order_by(StationJob.id.desc())
+    met_at = sa.select(StationJob.station_id).where(
+        StationJob.pairing_id == pairing.id, StationJob.leased_at.is_not(None)
     )
+    station_id = session.scalar(met_at.order_by(StationJob.id.desc()).limit(1))
     jobs.cancel_of(session, actor, pairing.id, now=now)
-    if pairing.permit is not None:
+    if pairing.permit is not None and station_id is not None:
         order_parting(session, actor, pairing, station_id, now=now)
 
 
-def order_parting(session: Session, actor: Actor, pairing: Pairing, station_id: int | None, *, now: datetime) -> None:
+def order_parting(session: Session, actor: Actor, pairing: Pairing, station_id: int, *, now: datetime) -> None:
     """Queue that the devices of a revoked pairing forget it, unless they have something else to do at a station now.
 
     Then they are told at the next contact: whatever a device still holds and should not is answered to its report.

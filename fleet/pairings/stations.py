@@ -112,7 +112,7 @@ def enrol(session: Session, actor: Actor, code: str, given: Keys, *, vault: Vaul
     Raises:
         Forbidden: the code is not known, used, or over. The log keeps it.
         Invalid: these are no keys.
-        Unavailable: the service has no keys yet.
+        NoKeys: the service has no keys yet.
     """
     found = sa.select(Station).where(Station.code_hash == _digest(code)).with_for_update()
     row = session.scalars(found).one_or_none()
@@ -277,6 +277,12 @@ def chosen(session: Session, name: str | None, site_id: int | None, *, now: date
         if len(few) == 1:
             return int(few[0])
     return None
+
+
+def names(session: Session, *, now: datetime) -> list[tuple[str, str]]:
+    """The stations that can do something now, as a form's choice."""
+    able = sa.select(Station.name).where(Station.revoked_at.is_(None), Station.credential_until > now)
+    return [(name, name) for name in session.scalars(able.order_by(Station.name).limit(200))]
 
 
 def state_in_sql(now: datetime) -> sa.ColumnElement[str]:

@@ -36,7 +36,8 @@ def told(session: Session, *, vault: Vault, now: datetime) -> Told:
     """What holds now. Of one epoch it is always the same, however often it is signed, as devices demand.
 
     Raises:
-        Unavailable: the service has no keys yet, or more is revoked than a device has room for.
+        NoKeys: the service has no keys yet.
+        Unavailable: more is revoked than a device has room for.
     """
     authority, permit = (keys.keyring(session, use, vault) for use in (KeyUse.AUTHORITY, KeyUse.PERMIT))
     since = identities.epoch_began(session) or now
