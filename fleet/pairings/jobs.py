@@ -116,24 +116,32 @@ _ROWS = (
 def lease(session: Session, station: Station, *, now: datetime) -> dict[str, Any] | None:
     """The job that the station is to do: the one it has already, else the oldest for it, else the oldest for anybody.
 
-    One statement, which needs no transaction around it: two stations that ask at once skip what the other takes.
+    Each statement stands by itself and needs no transaction around it: two stations that ask at once skip what the
+    other takes, and one that asks twice at once has one job.
     """
-    theirs = sa.or_(StationJob.station_id == station.id, StationJob.station_id.is_(None))
-    waiting = sa.select(StationJob.id).where(_OPEN, StationJob.expires_at > now)
-    queued = waiting.where(StationJob.state == JobState.QUEUED, theirs)
-    held = waiting.where(StationJob.state == JobState.LEASED, StationJob.station_id == station.id)
-    has = session.scalar(held.order_by(StationJob.id).limit(1))
+    has = _held(session, station, now)
     if has is None:
-        first = queued.order_by(StationJob.id).limit(1).with_for_update(skip_locked=True).scalar_subquery()
-        # One that was revoked while it waited gets nothing.
-        known = sa.exists(sa.select(Station.id).where(Station.id == station.id, Station.revoked_at.is_(None)))
-        taken = (
-            sa.update(StationJob)
-            .where(StationJob.id == first, known)
-            .values(state=JobState.LEASED, station_id=station.id, leased_at=now)
-        )
-        has = session.scalar(taken.returning(StationJob.id), execution_options={"synchronize_session": False})
+        try:
+            has = _taken(session, station, now)
+        except IntegrityError:
+            has = _held(session, station, now)
     return None if has is None else get(session, has)
+
+
+def _held(session: Session, station: Station, now: datetime) -> int | None:
+    mine = StationJob.state == JobState.LEASED, StationJob.station_id == station.id
+    return session.scalar(sa.select(StationJob.id).where(*mine, StationJob.expires_at > now))
+
+
+def _taken(session: Session, station: Station, now: datetime) -> int | None:
+    theirs = sa.or_(StationJob.station_id == station.id, StationJob.station_id.is_(None))
+    queued = sa.select(StationJob.id).where(StationJob.state == JobState.QUEUED, StationJob.expires_at > now, theirs)
+    first = queued.order_by(StationJob.id).limit(1).with_for_update(skip_locked=True).scalar_subquery()
+    # One that was revoked while it waited gets nothing.
+    known = sa.exists(sa.select(Station.id).where(Station.id == station.id, Station.revoked_at.is_(None)))
+    taken = sa.update(StationJob).where(StationJob.id == first, known)
+    taken = taken.values(state=JobState.LEASED, station_id=station.id, leased_at=now)
+    return session.scalar(taken.returning(StationJob.id), execution_options={"synchronize_session": False})
 
 
 def get(session: Session, number: int) -> dict[str, Any]:

@@ -69,6 +69,8 @@ class StationJob(Base):
             unique=True,
             postgresql_where=sa.text("state IN ('queued', 'leased')"),
         ),
+        # A station does one thing at a time, however often it asks at once.
+        sa.Index("uq_station_job_leased", "station_id", unique=True, postgresql_where=sa.text("state = 'leased'")),
         sa.Index(
             "ix_station_job_waiting", "station_id", "id", postgresql_where=sa.text("state IN ('queued', 'leased')")
         ),

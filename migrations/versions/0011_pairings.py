@@ -308,6 +308,8 @@ def _job_indexes() -> None:
         ["station_id", "id"],
         postgresql_where=sa.text("state IN ('queued', 'leased')"),
     )
+    leased = sa.text("state = 'leased'")
+    op.create_index("uq_station_job_leased", "station_job", ["station_id"], unique=True, postgresql_where=leased)
     op.create_index(
         "uq_station_job_of_camera",
         "station_job",

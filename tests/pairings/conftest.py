@@ -1,33 +1,30 @@
 """An armoury: keys, the switch, a station that is enrolled, and devices that were commissioned at it."""
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from ble.protocol.credentials import Kind
-from ble.protocol.levels import Bluetooth, Encryption
+from ble.protocol.cose import PrivateKey
+from ble.protocol.credentials import Credential, Kind
+from ble.protocol.levels import Encryption
 from ble.protocol.permits import Permit
 from fleet.actors import Role
 from fleet.audit import Event
 from fleet.audit.models import AuditEntry
 from fleet.errors import Conflict
-from fleet.pairings import keys, switch
+from fleet.pairings import carrying, keys, switch
+from fleet.pairings.models import StationJob
 from fleet.pairings.states import KeyUse
-from fleet.pairings.views import vault as running_vault
-from fleet.tasers.models import Pairing
+from fleet.tasers.models import DeviceIdentity
 from fleet.vault import Vault
 from fleet.web import Service
 from tests.conftest import Api, api_of
 from tests.factories import Factory, now, unique
 from tests.pairings.paper import KNOWN_PERMIT_KEYS, Device, PaperStation, fired, heard, unb64
-
-assert running_vault
 
 
 @dataclass
@@ -144,6 +141,47 @@ class Armoury:
         assert answer is not None
         return answer["state"], answer["because"]
 
+    def told(self, camera: str | None = None) -> dict[str, Any]:
+        """What docks and armouries hand on."""
+        answer = self.station("GET", "/trust" + (f"?camera={camera}" if camera else ""))
+        assert answer.status_code == 200, answer.json
+        assert answer.json is not None
+        return dict(answer.json)
+
+    def epoch(self) -> int:
+        return int(self.told()["epoch"])
+
+    def age(self, job: int) -> None:
+        """Let a job's time run out, and the service notice it."""
+        with self.app.database.transaction() as session:
+            old = sa.update(StationJob).where(StationJob.id == job, StationJob.ended_at.is_(None))
+            session.execute(old.values(expires_at=now()))
+        with self.app.database.transaction() as session:
+            carrying.expire(session, self.make.actor, now=now())
+
+    def credential_of(self, station: PaperStation) -> bytes:
+        """The credential that a station was given."""
+        with self.app.database.transaction() as session:
+            theirs = sa.select(DeviceIdentity.credential).where(DeviceIdentity.serial == station.name)
+            return session.scalars(theirs).one()
+
+    def forged(self, device: Device) -> Device:
+        """A device that says it is another, with a credential of an authority of its own."""
+        false = Device(device.kind, device.serial, device.taser, encryption=device.encryption)
+        at = int(now().timestamp())
+        made = Credential(
+            device.kind, device.serial, false.agreement.public, false.signing.public, at, at + 1000,
+            bluetooth=device.bluetooth,
+        )  # fmt: skip
+        false.credential = made.issue(PrivateKey.generate())
+        return false
+
+    def logged(self, event: Event, key: str) -> bool:
+        """Whether the log has such an entry about a device."""
+        with self.app.database.transaction() as session:
+            found = sa.select(AuditEntry.id).where(AuditEntry.event == event, AuditEntry.subject_key == key)
+            return session.scalar(found.limit(1)) is not None
+
     def events(self, pair: Pair) -> list[Event]:
         """What the log has of the pairing, the oldest first."""
         with self.app.database.transaction() as session:
@@ -184,10 +222,3 @@ def armoury(app: Service) -> Armoury:
 def pair(armoury: Armoury) -> Pair:
     """An X2 and a camera that may be paired."""
     return armoury.commissioned()
-
-
-def row_of(session: Session, pair: Pair) -> Pairing:
-    return session.get_one(Pairing, pair.pairing)
-
-
-__all__ = ["Armoury", "Bluetooth", "Iterator", "Pair", "armoury_of", "equip", "row_of"]
