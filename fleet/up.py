@@ -14,6 +14,7 @@ from rich.console import Console
 from fleet import demonstration, embedded, migrate, supervisor
 from fleet.clock import utc_now
 from fleet.console import Command
+from fleet.pairings.commands import vault_of
 from fleet.settings import kept_secret
 from fleet.web import Service, service
 
@@ -61,6 +62,7 @@ def _demonstrate(app: Service) -> str:
     now = utc_now()
     with console.status("Loading the demonstration force"), app.database.transaction() as session:
         loaded = demonstration.load(session, password=password, now=now)
+        demonstration.make_keys(session, vault_of(app), now)
         if is_new and not loaded:
             demonstration.use_password(session, password)
     return password

@@ -7,6 +7,7 @@ each once: a later version adds its new parts to a register that somebody has be
 Source of the figures: ¶5 (1,617 Body 2 of which 1,250 issued; 263 Flex 2 of which 230) and ¶7 (2,400 and 110 more).
 """
 
+from fleet.demonstration.armoury import make_keys
 from fleet.demonstration.parts import SIGN_INS, DemonstrationPart, load, use_password
 
-__all__ = ["SIGN_INS", "DemonstrationPart", "load", "use_password"]
+__all__ = ["SIGN_INS", "DemonstrationPart", "load", "make_keys", "use_password"]

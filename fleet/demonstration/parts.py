@@ -14,6 +14,7 @@ from fleet.audit import Event, Subject
 from fleet.auth import secret
 from fleet.auth.models import Account
 from fleet.db import Base
+from fleet.demonstration.armoury import load_armoury
 from fleet.demonstration.cases import load_cases
 from fleet.demonstration.force import Row, cameras, docks, people, response_collar, sites, tasers
 from fleet.demonstration.pool import ACTOR, load_pool
@@ -79,6 +80,7 @@ _PARTS: dict[str, Callable[[Session, str, datetime], None]] = {
     "stock-1": load_stock,
     "cases-1": load_cases,
     "visits-1": load_visits,
+    "armoury-1": load_armoury,
 }
 
 

@@ -57,11 +57,14 @@ def scan() -> ResponseReturnValue:
     """Take a scan: the first device is remembered, the second makes a pairing of the two."""
     done: list[dict[str, Any]] = []
     refused = forms.attempt(lambda: done.append(_scanned(forms.read(Scan(), request.form))))
+    # What was refused is at an end: the next scan begins anew.
+    chosen = {name: request.form.get(name, "") for name in ("act", "station")}
+    kept = chosen if refused is not None else {name: str(value) for name, value in done[0].items() if value}
+    if "HX-Request" in request.headers:
+        return render_template("armoury/state.html", **_state(kept, refused))
     if refused is not None:
-        # What was refused is at an end: the next scan begins anew.
-        kept = {name: request.form.get(name, "") for name in ("act", "station")}
         return _page(kept, refused)
-    return redirect(f"/armoury?{urlencode({name: value for name, value in done[0].items() if value})}", 303)
+    return redirect(f"/armoury?{urlencode(kept)}", 303)
 
 
 def _scanned(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,18 +84,30 @@ def _scanned(said: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {"pairing": service.authorise(session, actor, wanted, policy=policy, now=utc_now())}
 
 
-def _page(kept: Mapping[str, str], refused: FleetError | None) -> ResponseReturnValue:
+def _state(kept: Mapping[str, str], refused: FleetError | None) -> dict[str, Any]:
+    """What the last scan came to, and what is scanned next."""
     session, _ = caller()
     number = kept.get("pairing", "")
+    is_number = number.isdecimal() and len(number) < len(str(2**31))
+    asks = "Scan a Taser or a camera"
+    if kept.get("taser") or kept.get("camera"):
+        asks = "Scan the camera" if kept.get("taser") else "Scan the Taser"
+    return {
+        "kept": kept,
+        "asks": asks,
+        "pairing": live(session, int(number)) if is_number else None,
+        "errors": forms.errors_of(refused),
+    }
+
+
+def _page(kept: Mapping[str, str], refused: FleetError | None) -> ResponseReturnValue:
+    session, _ = caller()
     page = render_template(
         "armoury/armoury.html",
-        kept=kept,
         acts=[(str(act), text) for act, text in ACTS.items()],
         stations=stations.names(session, now=utc_now()),
-        pairing=live(session, int(number)) if number.isdecimal() and len(number) < len(str(2**31)) else None,
         switch=switch.state(session),
-        errors=forms.errors_of(refused),
-        typed=request.form,
+        **_state(kept, refused),
         **_waiting(),
     )
     return page, refused.status if refused else 200
