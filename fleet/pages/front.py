@@ -23,9 +23,13 @@ from fleet.lifecycle import cases
 from fleet.pages import words
 from fleet.pages.me import own_kit
 from fleet.pages.sites import next_stages
+from fleet.pairings import service as pairings
+from fleet.pairings import stations
+from fleet.pairings.states import StationState
 from fleet.sites import service as sites
 from fleet.sites.stages import Stage
 from fleet.tasers import register as tasers
+from fleet.tasers.states import PairingState
 from fleet.web import allow, caller
 from fleet.webhooks import service as subscriptions
 
@@ -198,20 +202,44 @@ def _logged(event: Event, counted: dict[str, int], since: date) -> Matter:
 def _armourer(session: Session) -> list[Group]:
     bare = tasers.count(session, {"sppm": "missing"})
     href = url_for("tasers_pages.tasers_list", sppm="missing")
-    return [Group("Tasers", [Matter("X2 without a magazine", bare, href, hint="They cannot pair (rule 2).")])]
+    full = tasers.count(session, {"log": "nearly-full"})
+    suspended = pairings.count(session, {"state": PairingState.SUSPENDED})
+    untested = pairings.count(session, {"state": PairingState.AGREED})
+    return [
+        Group(
+            "Tasers",
+            [
+                Matter("Suspended pairings", suspended, "/pairings?state=suspended", True, "They record nothing now."),
+                Matter("Pairings that are agreed and not tested", untested, "/pairings?state=agreed"),
+                Matter("Tasers whose log is nearly full", full, "/tasers?log=nearly-full", hint="Read them."),
+                Matter("X2 without a magazine", bare, href, hint="They cannot pair (rule 2)."),
+            ],
+        )
+    ]
+
+
+def _stations(session: Session) -> list[Group]:
+    expired = stations.count(session, {"state": StationState.EXPIRED}, now=utc_now())
+    hint = "They renew it by themselves; one that was off for a week is enrolled anew."
+    return [
+        Group(
+            "Stations",
+            [Matter("Stations whose credential has run out", expired, "/stations?state=expired", True, hint)],
+        )
+    ]
 
 
 _BY_ROLE: dict[Role, tuple[Callable[[Session], list[Group]], ...]] = {
     Role.STORE: (_store,),
     Role.ARMOURER: (_armourer,),
-    Role.IT: (_service, _it),
+    Role.IT: (_service, _it, _stations),
     Role.ESTATES: (_estates,),
     Role.SUPERVISOR: (_supervisor,),
     Role.AUDITOR: (
         _service,
         _auditor,
     ),
-    Role.ADMIN: (_service, _store, _supervisor, _it, _estates, _armourer),
+    Role.ADMIN: (_service, _store, _supervisor, _it, _estates, _armourer, _stations),
 }
 
 

@@ -71,7 +71,7 @@ def test_a_count_is_the_number_of_the_list_it_leads_to(force: Service, role: Rol
         if href == "/jobs":
             assert "Nobody runs the jobs." in listed
             continue
-        assert re.search(rf"\b{number} (cameras?|sites?|docks?|Tasers?|entr)", listed), href
+        assert re.search(rf"\b{number} (cameras?|sites?|docks?|Tasers?|pairings?|stations?|entr)", listed), href
 
 
 def test_nothing_the_matter_is_said(empty: Service) -> None:

@@ -13,7 +13,7 @@ from fleet.web import Service
 from tests.factories import Factory, now, unique
 from tests.pages.conftest import Person, signed_in, text_of
 
-LISTS = ["/cameras", "/people", "/sites", "/docks", "/tasers", "/audit"]
+LISTS = ["/cameras", "/people", "/sites", "/docks", "/tasers", "/pairings", "/activations", "/stations", "/audit"]
 
 
 def test_a_filter_narrows_the_list(admin: Person, make: Factory) -> None:
@@ -147,7 +147,7 @@ def test_every_list_can_be_taken_away_as_a_file(admin: Person, path: str) -> Non
 def test_an_empty_register_says_how_to_begin(empty: Service) -> None:
     person = signed_in(empty, Role.ADMIN)
 
-    for path in LISTS[:-1]:
+    for path in ["/cameras", "/people", "/sites", "/docks", "/tasers"]:
         assert f"flask --app wsgi import {path.strip('/')} FILE.csv" in person.reads(path)
     assert "The register is empty" in person.reads("/")
 

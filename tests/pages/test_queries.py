@@ -20,12 +20,13 @@ from tests.conftest import api_of
 from tests.factories import Factory, now
 from tests.lifecycle.conftest import Office
 from tests.pages.conftest import Person, signed_in
+from tests.pairings.conftest import armoury_of
 
 # The most statements that a page may send; one of them is who is signed in.
 PAGES = {
     "/counter": 4,
     "/counter/exceptions": 3,
-    "/": 22,
+    "/": 27,
     "/cameras": 3,
     "/cameras?q=X&site=S1&attention=any": 9,
     "/cameras/X1": 8,
@@ -41,7 +42,22 @@ PAGES = {
     "/docks/D1": 4,
     "/docks/D1/edit": 2,
     "/tasers": 3,
-    "/tasers/T1": 2,
+    "/tasers/T1": 3,
+    "/tasers/T1/custody": 2,
+    "/tasers?log=nearly-full": 3,
+    "/armoury": 8,
+    "/armoury/queue": 2,
+    "/pairings": 4,
+    "/pairings?q=T&state=active": 8,
+    "/pairings/1": 5,
+    "/pairings/1/live": 4,
+    "/pairings/switch/OFF": 2,
+    "/station-jobs": 3,
+    "/stations": 3,
+    "/stations/ST1": 2,
+    "/stations/new": 1,
+    "/activations": 3,
+    "/activations/1": 3,
     "/tasers/T1/edit": 2,
     "/audit": 8,
     "/audit/1": 4,
@@ -133,7 +149,28 @@ def fill(app: Service, first: int, last: int) -> None:
         make.report(f"Y{number}", fault=Fault.ERROR, battery_percent=50)
         fill_cases(app, make, number)
         fill_stock(app, make, number)
+        # Few enough that the counter is not left alone for so long that it notes that it was used.
+        if number <= _ARMOURIES:
+            fill_armoury(app, make, number)
     go_round(app, make, last)
+
+
+_ARMOURIES = 5
+
+
+def fill_armoury(app: Service, make: Factory, number: int) -> None:
+    """A station with an active, a suspended and a waiting pairing, a full log, and activations."""
+    armoury = armoury_of(app, station=f"ST{number}")
+    pair = armoury.active()
+    for counter in (1, 2):
+        said = {"sppm": pair.taser.serial, "counter": counter, "kind": "test", "at": now().isoformat()}
+        told = {**said, "source": "monitor", "evidence": ""}
+        assert armoury.station("POST", "/activations", {"items": [told]}).status_code == 200
+    stopped = armoury.active()
+    make.report(stopped.camera.serial, clock_offset_s=900.0)
+    waiting = armoury.authorised(armoury.commissioned())
+    step = {"number": number, "step": "log", "state": "begun", "at": now().isoformat(), "facts": {"log_entries": 15000}}
+    assert armoury.station("POST", f"/stations/jobs/{waiting.job}/steps", step).status_code == 200
 
 
 def fill_cases(app: Service, make: Factory, number: int) -> None:

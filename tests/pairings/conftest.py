@@ -54,8 +54,9 @@ class Armoury:
 
     def new_station(self, **values: Any) -> PaperStation:
         """Another station, enrolled."""
-        station = PaperStation(self.app.test_client(), unique("ST"), Device(Kind.STATION, "station"))
-        made = self.it("POST", "/stations", {"name": station.name, **values})
+        name = values.pop("name", None) or unique("ST")
+        station = PaperStation(self.app.test_client(), name, Device(Kind.STATION, "station"))
+        made = self.it("POST", "/stations", {"name": name, **values})
         assert made.status_code == 201, made.json
         assert made.json is not None
         assert station.enrol(made.json["code"]).status_code == 201
@@ -203,12 +204,12 @@ def equip(app: Service) -> None:
         switch.turn(session, make.actor, on=True, reason="the enhancements are in place", now=now())
 
 
-def armoury_of(app: Service) -> Armoury:
-    """An armoury over a service."""
+def armoury_of(app: Service, station: str | None = None) -> Armoury:
+    """An armoury over a service; its station has a name of its own if none is given."""
     equip(app)
     blank = PaperStation(app.test_client(), "", Device(Kind.STATION, "station"))
     made = Armoury(app, Factory(app.database), api_of(app, Role.ARMOURER), api_of(app, Role.IT), blank)
-    made.station = made.new_station()
+    made.station = made.new_station(name=station or unique("ST"))
     return made
 
 
