@@ -21,7 +21,7 @@ from fleet.cameras.states import Custody, Fault
 from fleet.custody.models import Allocation
 from fleet.custody.readiness import Block
 from fleet.custody.records import lock_camera, open_allocation
-from fleet.db import AnySelect, begins, row_dict
+from fleet.db import begins, row_dict
 from fleet.errors import Conflict, Evidence, NotFound
 from fleet.paging import Page, Paging, capped_count
 from fleet.pairings import jobs, rules, stations, switch
@@ -36,6 +36,8 @@ from fleet.tasers.pairings import PairingStands
 from fleet.tasers.service import TASERS
 from fleet.tasers.states import AT_HAND, STANDING, Because, PairingState
 
+# What an answer that a person reads through may hold; a broader search is narrowed by typing on.
+_MOST_NEAR = 1_000
 # What a magazine has room for, each with keys of its own.
 TASER_HOLDS = 4
 _CAMERA_AT_HAND = frozenset({Custody.COMMISSIONED, Custody.IN_STOCK, Custody.ISSUED, Custody.RETURNING})
@@ -327,23 +329,29 @@ def find(
     session: Session, filters: Mapping[str, Any], paging: Paging, *, sort: str = "id", descending: bool = True
 ) -> Page:
     """Pairings, newest first, by ``state``, ``because``, ``taser``, ``camera`` and ``q`` (how a serial begins)."""
-    return paging.page(session, _like(session, filters), SORTS[sort], descending=descending)
+    rows = _ROWS.where(*_conditions(session, filters))
+    return paging.page(session, rows, SORTS[sort], descending=descending)
 
 
 def count(session: Session, filters: Mapping[str, Any]) -> int:
     """How many ``find`` has, as far as ``capped_count`` counts."""
-    return capped_count(session, _like(session, filters))
+    return capped_count(session, sa.select(Pairing.id).where(*_conditions(session, filters)))
 
 
-def _like(session: Session, filters: Mapping[str, Any]) -> AnySelect:
-    exact = {Pairing.state: "state", Pairing.because: "because", Taser.serial: "taser", Camera.serial: "camera"}
-    statement = _ROWS.where(*(column == filters[name] for column, name in exact.items() if filters.get(name)))
+def _conditions(session: Session, filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    exact = {Pairing.state: "state", Pairing.because: "because"}
+    found = [column == filters[name] for column, name in exact.items() if filters.get(name)]
+    if filters.get("taser"):
+        found.append(Pairing.taser_id == sa.select(Taser.id).where(Taser.serial == filters["taser"]).scalar_subquery())
+    if filters.get("camera"):
+        serial = Camera.serial == filters["camera"]
+        found.append(Pairing.camera_id == sa.select(Camera.id).where(serial).scalar_subquery())
     if text := (filters.get("q") or "").strip().upper():
         tasers = sa.select(Taser.id).where(begins(Taser.serial, text) | begins(Taser.sppm, text))
         cameras = sa.select(Camera.id).where(begins(Camera.serial, text))
-        near = [list(session.scalars(some.limit(1_000))) for some in (tasers, cameras)]
-        statement = statement.where(sa.or_(Pairing.taser_id.in_(near[0]), Pairing.camera_id.in_(near[1])))
-    return statement
+        near = [list(session.scalars(some.limit(_MOST_NEAR))) for some in (tasers, cameras)]
+        found.append(sa.or_(Pairing.taser_id.in_(near[0]), Pairing.camera_id.in_(near[1])))
+    return found
 
 
 def get(session: Session, number: int) -> dict[str, Any]:

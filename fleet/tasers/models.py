@@ -112,6 +112,7 @@ class Pairing(Base):
         sa.Index("ix_pairing_camera_holder", "camera_holder_id", postgresql_where=sa.text("state <> 'revoked'")),
         sa.Index("ix_pairing_taser_holder", "taser_holder_id", postgresql_where=sa.text("state <> 'revoked'")),
         sa.Index(None, "state", "id"),
+        sa.Index(None, "because", "id"),
         sa.Index(None, "taser_id", "id"),
         sa.Index(None, "camera_id", "id"),
         sa.CheckConstraint("(because IS NOT NULL) = (state IN ('suspended', 'revoked'))", name="said_why"),

@@ -232,6 +232,7 @@ def _pairing_indexes() -> None:
     op.create_index("ix_pairing_taser_holder", "pairing", ["taser_holder_id"], postgresql_where=live)
     op.create_index(op.f("ix_pairing_camera_id_id"), "pairing", ["camera_id", "id"])
     op.create_index("ix_pairing_camera_live", "pairing", ["camera_id"], postgresql_where=sa.text("state <> 'revoked'"))
+    op.create_index(op.f("ix_pairing_because_id"), "pairing", ["because", "id"])
     op.create_index(op.f("ix_pairing_state_id"), "pairing", ["state", "id"])
     op.create_index(op.f("ix_pairing_taser_id_id"), "pairing", ["taser_id", "id"])
     op.create_index("ix_pairing_taser_live", "pairing", ["taser_id"], postgresql_where=sa.text("state <> 'revoked'"))
