@@ -119,7 +119,10 @@ class PaperStation:
 
     def enrol(self, code: str) -> TestResponse:
         """Enrol by a code; its token and what it is told are kept."""
-        answer = self.client.post("/api/v1/stations/enrol", json={"code": code, **self.keys.keys()})
+        # Each from an address of its own: wrong codes of one test would keep another's station out.
+        where = {"REMOTE_ADDR": f"2001:db8:{secrets.randbelow(65_536):x}:{secrets.randbelow(65_536):x}::1"}
+        body = {"code": code, **self.keys.keys()}
+        answer = self.client.post("/api/v1/stations/enrol", json=body, environ_base=where)
         if answer.status_code == 201:
             self.take(answer)
         return answer
