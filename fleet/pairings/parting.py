@@ -68,3 +68,12 @@ def orders_of_job(session: Session, job: Mapping[str, Any], vault: Vault, *, now
     if job["kind"] is not JobKind.UNPAIR:
         return []
     return orders_of(session, session.get_one(Pairing, job["pairing"]), vault, now=now)
+
+
+def unfinished(session: Session, number: int | None) -> list[bytes]:
+    """What a pairing was permitted as and has no receipts for: devices that hold it may finish it, and no other."""
+    pairing = session.get(Pairing, number) if number is not None else None
+    if pairing is None or pairing.permit is None or pairing.state is PairingState.REVOKED:
+        return []
+    permitted = permit_of(session, pairing).id
+    return [] if permitted == pairing.radio_id else [permitted]

@@ -189,7 +189,9 @@ class Enrolment(TwoKeys):
 
 
 class TrustSchema(Schema):
-    signed = Binary(metadata={"description": "what devices believe; the rest is for whoever carries it"})
+    signed = ma.fields.List(
+        Binary(), metadata={"description": "what devices believe, the newest last; the rest is for whoever carries it"}
+    )
     epoch = ma.fields.Integer()
     authority_keys = ma.fields.List(Binary())
     permit_keys = ma.fields.List(Binary())
@@ -225,6 +227,9 @@ class LeasedJob(Schema):
     pairing = ma.fields.Integer(allow_none=True)
     expires_at = Instant()
     orders = ma.fields.List(Binary(), metadata={"description": "of an unpair job, for either device"})
+    unfinished = ma.fields.List(
+        Binary(), metadata={"description": "what was permitted for this pairing and has no receipts yet"}
+    )
 
 
 class NextJobSchema(Schema):

@@ -119,7 +119,8 @@ def _with_orders(job: dict[str, Any] | None) -> dict[str, Any] | None:
     if job is None:
         return None
     session, _ = caller()
-    return job | {"orders": parting.orders_of_job(session, job, vault(), now=utc_now())}
+    unfinished = parting.unfinished(session, job["pairing"])
+    return job | {"orders": parting.orders_of_job(session, job, vault(), now=utc_now()), "unfinished": unfinished}
 
 
 @station_work.route("/stations/jobs/<int:number>/steps", methods=["POST"])

@@ -16,15 +16,16 @@ from fleet.vault import Vault
 
 @dataclass(frozen=True)
 class Told:
-    """A trust as the service signs it."""
+    """A trust as the service signs it; ``before`` leads to it whoever knows only keys that are retired by now."""
 
     trust: Trust
     signed: bytes
+    before: tuple[bytes, ...] = ()
 
     def as_answer(self) -> dict[str, Any]:
         """As the API gives it. Devices believe ``signed`` alone; the rest is for whoever carries it."""
         return {
-            "signed": self.signed,
+            "signed": [*self.before, self.signed],
             "epoch": self.trust.epoch,
             "authority_keys": [key.encode() for key in self.trust.authority_keys],
             "permit_keys": [key.encode() for key in self.trust.permit_keys],

@@ -131,7 +131,7 @@ class PaperStation:
         """Keep what an enrolment or a renewal answered."""
         assert answer.json is not None
         self.token = answer.json["token"]
-        self.trust = Trust.first(unb64(answer.json["trust"]["signed"]))
+        self.trust = Trust.first(unb64(answer.json["trust"]["signed"][-1]))
         KNOWN_PERMIT_KEYS[:] = list(self.trust.permit_keys)
 
     def next(self) -> dict[str, Any] | None:

@@ -51,13 +51,13 @@ def test_a_secret_is_encrypted_and_of_no_use_under_another_secret_key(empty: Ser
 
 def test_keys_are_rotated_with_overlap(empty: Service) -> None:
     armoury = armoury_of(empty)
-    before = Trust.first(unb64(armoury.told()["signed"]))
+    before = Trust.first(unb64(armoury.told()["signed"][-1]))
     with empty.database.transaction() as session:
         old = keys.listed(session)
 
     for use in KeyUse:
         made(empty, use)
-    both = before.successor(unb64(armoury.told()["signed"]))
+    both = before.successor(unb64(armoury.told()["signed"][-1]))
     assert (len(both.authority_keys), len(both.permit_keys)) == (2, 2)
     pair = armoury.active()
     assert pair.permit, "the old key signs while devices learn of the new one"
@@ -65,7 +65,7 @@ def test_keys_are_rotated_with_overlap(empty: Service) -> None:
     for key in old:
         with empty.database.transaction() as session:
             keys.retire(session, armoury.make.actor, key["key_id"], now=now())
-    after = both.successor(unb64(armoury.told()["signed"]))
+    after = both.successor(unb64(armoury.told()["signed"][-1]))
 
     assert (len(after.authority_keys), len(after.permit_keys)) == (1, 1)
     assert set(after.authority_keys).isdisjoint(before.authority_keys)

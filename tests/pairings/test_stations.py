@@ -166,7 +166,7 @@ def test_a_stolen_station_can_do_nothing_from_that_moment_on(armoury: Armoury, p
     ):
         assert stolen(method, path, body).status_code == 401
     armoury.station = armoury.new_station()
-    trust = Trust.first(unb64(armoury.told()["signed"]))
+    trust = Trust.first(unb64(armoury.told()["signed"][-1]))
     assert trust.epoch > epoch
     assert stolen.key_id in trust.revoked
     with pytest.raises(Revoked):
@@ -179,15 +179,15 @@ def test_a_stolen_station_can_do_nothing_from_that_moment_on(armoury: Armoury, p
 
 
 def test_a_devices_trust_follows_the_services_from_epoch_to_epoch(armoury: Armoury) -> None:
-    trust = Trust.first(unb64(armoury.told()["signed"]))
-    same = Trust.first(unb64(armoury.told()["signed"]))
-    assert trust.successor(unb64(armoury.told()["signed"])) == trust == same
+    trust = Trust.first(unb64(armoury.told()["signed"][-1]))
+    same = Trust.first(unb64(armoury.told()["signed"][-1]))
+    assert trust.successor(unb64(armoury.told()["signed"][-1])) == trust == same
 
     gone = armoury.commissioned()
     for step in ("missing", "stolen"):
         armoury.armourer("POST", f"/tasers/{gone.taser.taser}/custody", {"custody": step})
 
-    later = trust.successor(unb64(armoury.told()["signed"]))
+    later = trust.successor(unb64(armoury.told()["signed"][-1]))
     assert later.epoch > trust.epoch
     assert gone.taser.signing.public.id in later.revoked
 
