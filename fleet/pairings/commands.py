@@ -6,7 +6,7 @@ from flask.cli import with_appcontext
 from fleet.clock import utc_now
 from fleet.console import Group, terminal, up_to_date
 from fleet.identifiers import canonical
-from fleet.pairings import keys, stations
+from fleet.pairings import keys, stations, trust
 from fleet.pairings.states import KeyUse
 from fleet.vault import Vault
 from fleet.web import Service
@@ -37,8 +37,9 @@ def make_key(use: str) -> None:
 @with_appcontext
 def retire_key(key: str) -> None:
     """Trust a key no longer and forget its secret."""
-    with up_to_date().database.transaction() as session:
-        keys.retire(session, terminal(), key, now=utc_now())
+    app = up_to_date()
+    with app.database.transaction() as session:
+        trust.retire(session, terminal(), key, vault=vault_of(app), now=utc_now())
 
 
 @key_commands.command("list")

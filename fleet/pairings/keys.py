@@ -63,8 +63,10 @@ def make(session: Session, actor: Actor, use: KeyUse, *, vault: Vault, now: date
     return name
 
 
-def retire(session: Session, actor: Actor, name: str, *, now: datetime) -> None:
+def retire(session: Session, actor: Actor, name: str, *, last_trust: bytes | None, now: datetime) -> None:
     """Trust a key no longer, and forget its secret. From then on the next oldest signs.
+
+    ``last_trust`` is what it signed last, for devices that know no later key. ``trust.retire`` makes it.
 
     Raises:
         NotFound: there is no such key in use.
@@ -76,7 +78,7 @@ def retire(session: Session, actor: Actor, name: str, *, now: datetime) -> None:
         raise NotFound(f"There is no key {name} in use.")
     if len(listed_of(session, found.use)) == 1:
         raise Conflict(f"{name} is the only {found.use} key. Make another first.", mend="admin")
-    found.retired_at, found.secret = now, None
+    found.retired_at, found.secret, found.last_trust = now, None, last_trust
     session.flush()
     number = identities.changed(session, f"a {found.use} key was retired", now=now)
     audit.record(session, actor, Event.AUTHORITY_KEY_RETIRED, _about(name), at=now, use=found.use, epoch=number)
@@ -116,6 +118,18 @@ def keyring(session: Session, use: KeyUse, vault: Vault) -> Keyring:
         lost = f"The {use} key cannot be read: FLEET_SECRET_KEY is another one than when it was made."
         raise NoKeys(lost, mend="admin") from error
     return Keyring(PrivateKey(secret), tuple(PublicKey.decode(key.public_key) for key in live))
+
+
+def last_trusts(session: Session) -> list[bytes]:
+    """What retired authority keys signed last, the oldest first."""
+    statement = sa.select(AuthorityKey.last_trust).where(AuthorityKey.last_trust.is_not(None))
+    return [kept for kept in session.scalars(statement.order_by(AuthorityKey.id)) if kept is not None]
+
+
+def use_of(session: Session, name: str) -> KeyUse | None:
+    """What a key in use signs; None where there is no such key."""
+    found = session.scalars(_named(name)).one_or_none()
+    return None if found is None else found.use
 
 
 def ever(session: Session, use: KeyUse) -> list[PublicKey]:

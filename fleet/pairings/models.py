@@ -115,7 +115,8 @@ class JobStep(Base):
 class AuthorityKey(Base):
     """A key that the service signs with. ``secret`` is encrypted, and gone once the key is retired.
 
-    The newest that is not retired signs; every one that is not retired is trusted.
+    The oldest that is not retired signs; every one that is not retired is trusted. ``last_trust`` is the last that an
+    authority key signed, which names the keys after it: a device that slept through a rotation follows it.
     """
 
     __tablename__ = "authority_key"
@@ -126,6 +127,7 @@ class AuthorityKey(Base):
     key_id: Mapped[bytes] = mapped_column(sa.LargeBinary, unique=True)
     public_key: Mapped[bytes] = mapped_column(sa.LargeBinary)
     secret: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    last_trust: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
     created_at: Mapped[datetime] = mapped_column(_Instant)
     retired_at: Mapped[datetime | None] = mapped_column(_Instant)
 

@@ -1,5 +1,6 @@
 """What devices, docks and stations are told to trust, signed: whose credentials and permits, and which no longer."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ble.protocol.credentials import CredentialError, Trust
+from fleet.actors import Actor
 from fleet.errors import Unavailable
 from fleet.pairings import keys
+from fleet.pairings.keys import NoKeys
 from fleet.pairings.states import KeyUse
 from fleet.tasers import identities
 from fleet.vault import Vault
@@ -50,6 +53,20 @@ def told(session: Session, *, vault: Vault, now: datetime) -> Told:
         revoked=frozenset(identities.revoked_keys(session, now=since)),
     )
     try:
-        return Told(trust, trust.issue(authority.signing))
+        return Told(trust, trust.issue(authority.signing), tuple(keys.last_trusts(session)))
     except CredentialError as error:
         raise Unavailable(f"What devices are to trust cannot be told: {error}.") from error
+
+
+def retire(session: Session, actor: Actor, name: str, *, vault: Vault, now: datetime) -> None:
+    """Trust a key no longer, and forget its secret. What an authority key signed last leads devices to those after it.
+
+    Raises:
+        NotFound, Conflict: as ``keys.retire``.
+    """
+    kept = None
+    if keys.use_of(session, name) is KeyUse.AUTHORITY:
+        # A secret that cannot be read any more signs nothing, and is retired all the same.
+        with suppress(NoKeys):
+            kept = told(session, vault=vault, now=now).signed
+    keys.retire(session, actor, name, last_trust=kept, now=now)

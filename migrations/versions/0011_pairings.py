@@ -77,6 +77,7 @@ def _identities() -> None:
         sa.Column("key_id", sa.LargeBinary(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=True),
+        sa.Column("last_trust", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", _INSTANT, nullable=False),
         sa.Column("retired_at", _INSTANT, nullable=True),
         sa.CheckConstraint(

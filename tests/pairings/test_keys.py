@@ -5,10 +5,10 @@ import base64
 import pytest
 import sqlalchemy as sa
 
-from ble.protocol.credentials import KEYS_LIMIT, Trust
+from ble.protocol.credentials import KEYS_LIMIT, CredentialError, Trust
 from fleet.actors import Role
 from fleet.errors import Conflict
-from fleet.pairings import keys
+from fleet.pairings import keys, trust
 from fleet.pairings.keys import NoKeys
 from fleet.pairings.models import AuthorityKey
 from fleet.pairings.states import KeyUse
@@ -64,8 +64,12 @@ def test_keys_are_rotated_with_overlap(empty: Service) -> None:
 
     for key in old:
         with empty.database.transaction() as session:
-            keys.retire(session, armoury.make.actor, key["key_id"], now=now())
-    after = both.successor(unb64(armoury.told()["signed"][-1]))
+            trust.retire(session, armoury.make.actor, key["key_id"], vault=vault_of(empty), now=now())
+    chain = [unb64(link) for link in armoury.told()["signed"]]
+    after = both.follow(chain)
+    assert before.follow(chain) == after, "a device that slept through the rotation finds its way"
+    with pytest.raises(CredentialError):
+        before.successor(chain[-1])
 
     assert (len(after.authority_keys), len(after.permit_keys)) == (1, 1)
     assert set(after.authority_keys).isdisjoint(before.authority_keys)
@@ -85,7 +89,7 @@ def test_the_last_key_is_not_retired_and_devices_have_room_for_few(empty: Servic
     first = made(empty, KeyUse.PERMIT)
     actor = Factory(empty.database).actor
     with empty.database.transaction() as session, pytest.raises(Conflict):
-        keys.retire(session, actor, first, now=now())
+        trust.retire(session, actor, first, vault=vault_of(empty), now=now())
     for _ in range(KEYS_LIMIT - 1):
         made(empty, KeyUse.PERMIT)
     with pytest.raises(Conflict):
