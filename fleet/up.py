@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from rich.console import Console
 from fleet import demonstration, embedded, migrate, supervisor
 from fleet.clock import utc_now
 from fleet.console import Command
+from fleet.demonstration import simulator
 from fleet.pairings.commands import vault_of
 from fleet.settings import kept_secret
 from fleet.web import Service, service
@@ -65,7 +67,18 @@ def _demonstrate(app: Service) -> str:
         demonstration.make_keys(session, vault_of(app), now)
         if is_new and not loaded:
             demonstration.use_password(session, password)
+        simulator.prepare(session, now=now)
+    _simulate(app, now)
     return password
+
+
+def _simulate(app: Service, now: datetime) -> None:
+    """Have the demonstration's radio begin with some officers' devices and a station that can enrol."""
+    folder = app.fleet_settings.var / simulator.FOLDER
+    port = supervisor.bind_address(os.environ).rsplit(":", 1)[-1]
+    with app.database.transaction() as session:
+        found = simulator.plan(session, folder, url=f"http://127.0.0.1:{port}", now=now)
+    simulator.write(folder, found)
 
 
 def _welcome(password: str | None) -> None:
@@ -77,5 +90,8 @@ def _welcome(password: str | None) -> None:
     for name, (role, collar) in demonstration.SIGN_INS.items():
         belongs = f" (officer {collar})" if collar else ""
         click.echo(f"  {name:<12}{password}   {role}{belongs}")
-    click.echo("\nThe counter: sign in as store, open /counter. Ctrl-C stops everything; the data stays.\n")
+    click.echo(
+        "\nThe counter: sign in as store, open /counter. Pairing: sign in as armourer, open /armoury and /simulator."
+    )
+    click.echo("Ctrl-C stops everything; the data stays.\n")
     sys.stdout.flush()

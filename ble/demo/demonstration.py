@@ -35,6 +35,7 @@ AGAIN_S: Final = 2.0
 ARC_AFTER_S: Final = 8.0
 _SEED: Final = 1
 _NEWS: Final = 30
+_ABREAST_M: Final = 1.5
 
 
 @dataclass
@@ -78,8 +79,9 @@ class Demonstration:
         """
         names = [Serials(*serials) for serials in plan.pairs]
         world = await World.build(
-            seed=_SEED, pairs=len(names), names=names.__getitem__, epoch_ms=now_ms, commissioned=False, paired=False
-        )
+            seed=_SEED, pairs=len(names), names=names.__getitem__, place=_in_the_armoury, epoch_ms=now_ms,
+            commissioned=False, paired=False,
+        )  # fmt: skip
         kept = keeping.load(folder)
         for pair in world.pairs:
             await keeping.restore(pair, kept, world.time.now_ms())
@@ -271,6 +273,11 @@ class Demonstration:
             "recordings": len(list(camera.recordings.all())),
             "last": self._last.get(pair.number),
         }
+
+
+def _in_the_armoury(number: int) -> tuple[float, float]:
+    """Side by side at the counter, all within reach of the station's adapter."""
+    return number * _ABREAST_M, 0.0
 
 
 def _are_paired(pair: Pair) -> bool:

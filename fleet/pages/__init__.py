@@ -33,6 +33,7 @@ from fleet.pages import (
     reservations,
     retirements,
     sign_in,
+    simulator,
     sites,
     stations,
     statistics,
@@ -49,7 +50,7 @@ _MODULES = (
     front, counter, counter_line, counter_shell, counter_exceptions, acknowledging, commands, labels, stores, cameras,
     people, sites, tasers, visits, terms, audit, jobs, webhooks, statistics, accounts, sign_in, me, problem_kinds,
     losses, repairs, holds, retirements, departures, exceptions, stocktakes,
-    reservations, bulk, kits, armoury, pairings, stations, activations,
+    reservations, bulk, kits, armoury, pairings, stations, activations, simulator,
 )  # fmt: skip
 _BLUEPRINTS = [module.pages for module in _MODULES]
 

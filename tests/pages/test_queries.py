@@ -112,7 +112,7 @@ PAGES = {
 }
 # What shows nothing of the register, and what is no page.
 NOT_COUNTED = {"/problems", "/password", "/sign-in", "/counter/shell", "/counter/session", "/counter/block-list"}
-NOT_COUNTED |= {"/healthz", "/readyz", "/metrics"}
+NOT_COUNTED |= {"/healthz", "/readyz", "/metrics", "/simulator", "/simulator/state"}
 
 
 @contextmanager
