@@ -11,6 +11,12 @@ depends_on = None
 
 _INSTANT = sa.DateTime(timezone=True)
 
+_STATES = ("authorised", "agreed", "tested", "active", "suspended", "revoked")
+_BECAUSE = (
+    "battery-swap", "reassigned", "level-below-baseline", "clock-error", "leaver", "mover", "device-lost-or-stolen",
+    "device-out-of-service", "by-hand", "replaced", "not-agreed", "out-of-time",
+)  # fmt: skip
+
 
 def _words(name: str, *words: str) -> sa.Enum:
     return sa.Enum(*words, name=name, native_enum=False, create_constraint=True, length=32)
@@ -173,26 +179,12 @@ def _pairings() -> None:
         sa.Column("camera_id", sa.BigInteger(), nullable=False),
         sa.Column(
             "state",
-            _words("pairingstate", "authorised", "agreed", "tested", "active", "suspended", "revoked"),
+            _words("pairingstate", *_STATES),
             nullable=False,
         ),
         sa.Column(
             "because",
-            _words(
-                "because",
-                "battery-swap",
-                "reassigned",
-                "level-below-baseline",
-                "clock-error",
-                "leaver",
-                "mover",
-                "device-lost-or-stolen",
-                "device-out-of-service",
-                "by-hand",
-                "replaced",
-                "not-agreed",
-                "out-of-time",
-            ),
+            _words("because", *_BECAUSE),
             nullable=True,
         ),
         sa.Column("taser_holder_id", sa.BigInteger(), nullable=True),
