@@ -126,13 +126,14 @@ def test_an_initiator_without_the_key_that_it_claims_is_refused() -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        encode(2) + encode(2) + encode(b"\x01" * 32) + encode(0),  # method 2
-        encode(3) + encode(3) + encode(I_KEY.public.x) + encode(0),  # suite 3
-        encode(3) + encode([2, 3]) + encode(I_KEY.public.x) + encode(0),  # suites to choose from
-        encode(3) + encode(2) + encode(b"\xff" * 32) + encode(0),  # no point
-        encode(3) + encode(2) + encode(I_KEY.public.x) + encode(b"c"),  # a connection's name of another kind
-        encode(3) + encode(2) + encode(I_KEY.public.x) + encode(0) + encode(-1) + encode(b"x"),  # external data
+        encode(2) + encode(2) + encode(b"\x01" * 32) + encode(0),
+        encode(3) + encode(3) + encode(I_KEY.public.x) + encode(0),
+        encode(3) + encode([2, 3]) + encode(I_KEY.public.x) + encode(0),
+        encode(3) + encode(2) + encode(b"\xff" * 32) + encode(0),
+        encode(3) + encode(2) + encode(I_KEY.public.x) + encode(b"c"),
+        encode(3) + encode(2) + encode(I_KEY.public.x) + encode(0) + encode(-1) + encode(b"x"),
     ],
+    ids=["method 2", "suite 3", "two suites", "no point", "bytes as a name", "external data"],
 )
 def test_a_first_message_of_another_profile_is_refused(message: bytes) -> None:
     with pytest.raises(EdhocError):

@@ -93,7 +93,11 @@ def test_garbage_and_altered_signed_messages_raise_their_own_error_only(data: by
         PairingReceipt.read(bytes(altered), KEY.public)
 
 
-@pytest.mark.parametrize("parameters", [b"", b"\xa0", b"\x00", KEY.public.encode()[:-1], KEY.public.encode() + b"\x00"])
+@pytest.mark.parametrize(
+    "parameters",
+    [b"", b"\xa0", b"\x00", KEY.public.encode()[:-1], KEY.public.encode() + b"\x00"],
+    ids=["nothing", "no parameter", "no map", "cut off", "more after it"],
+)
 def test_what_is_no_key_is_refused(parameters: bytes) -> None:
     with pytest.raises(BadKey):
         PublicKey.decode(parameters)
