@@ -31,6 +31,8 @@ from ble.station.wording import instant
 LOOK_S: Final = 0.1
 SAVE_S: Final = 1.0
 AGAIN_S: Final = 2.0
+# A question that waits at the service for longer holds up its end when everything is stopped at once.
+WAIT_S: Final = 2
 # An armourer who does nothing at the simulator's page is helped after this time: the arc comes by itself.
 ARC_AFTER_S: Final = 8.0
 _SEED: Final = 1
@@ -90,7 +92,8 @@ class Demonstration:
         own = store.identity()
         service = Service(plan.service, own.token if own else "", transport=transport)
         radio = Radio(*backends(adapter))
-        station = Station(store, service, radio, lambda: world.time.now_ms() / 1000, lambda _: None)
+        clock = lambda: world.time.now_ms() / 1000  # noqa: E731
+        station = Station(store, service, radio, clock, lambda _: None, wait_s=WAIT_S)
         return cls(folder, plan, world, station)
 
     async def run(self) -> None:

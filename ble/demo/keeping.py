@@ -47,7 +47,8 @@ async def restore(pair: Pair, kept: dict[str, Flash], now_ms: int) -> None:
         await taser.restart()
         taser.taser.clock.set(now_ms, now_ms)
     if (old := kept.get(camera.camera.serial)) is not None:
-        camera.lose_power()
+        # It was never on in earnest; a recording that the old process left running ends where it began.
+        camera.switch_off()
         camera.camera.memory.flash.restore(old)
         await camera.switch_on()
 

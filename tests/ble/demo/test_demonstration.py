@@ -89,10 +89,21 @@ def test_jobs_are_done_by_themselves_and_a_taser_fired_by_an_order_starts_its_ca
 
 def test_devices_and_their_pairing_outlive_a_restart(tmp_path: Path) -> None:
     folder, force = planned(tmp_path / "demo"), []
-    demonstrated(folder, paired, force)
+
+    async def left_recording(made: Demonstration, force: Force) -> None:
+        await paired(made, force)
+        order(folder, act="fire", pair=0)
+        await asyncio.sleep(2)
+        assert made.state()["pairs"][0]["mode"] == "recording"
+
+    demonstrated(folder, left_recording, force)
 
     async def story(made: Demonstration, force: Force) -> None:
-        assert made.state()["pairs"][0]["paired"]
+        (one,) = made.state()["pairs"]
+        assert one["paired"]
+        # Interrupted by the restart, it is made whole first.
+        await asyncio.sleep(6)
+        assert made.state()["pairs"][0]["mode"] == "ready"
         order(folder, act="fire", pair=0)
         await asyncio.sleep(1)
         assert made.state()["pairs"][0]["mode"] == "recording"
