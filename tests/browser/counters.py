@@ -73,10 +73,13 @@ def ready_at(page: Page, address: str) -> Page:
 
 
 def able_to_go_on(page: Page, *known: str) -> Page:
-    """The page once it could do without a line: a worker controls it, and the block list has the cameras ``known``."""
+    """The page once it could do without a line: a worker controls it, and the block list has the cameras ``known``.
+
+    On a busy machine a process of the service makes the list anew once a minute only.
+    """
     page.evaluate("async () => { await navigator.serviceWorker.ready; }")
     page.wait_for_function("navigator.serviceWorker.controller !== null")
-    for _ in range(30):
+    for _ in range(200):
         register = page.evaluate(KEPT, "register")
         if register and all(serial in {**register["list"]["out"], **register["list"]["cameras"]} for serial in known):
             return page

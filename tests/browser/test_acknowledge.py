@@ -43,14 +43,18 @@ def issue(counter: Page, make: Factory) -> tuple[str, str]:
 
 
 def draw(page: Page, points: list[tuple[float, float]]) -> None:
-    """Draw a line over the pad with the mouse; points are parts of its width and height."""
-    box = page.locator("#acknowledge-pad").bounding_box()
-    assert box is not None
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=4)
+    """Draw a line over the pad with the mouse; points are parts of its width and height.
+
+    Where the pad is is looked up for each point: what comes in above it meanwhile moves it.
+    """
+    pad = page.locator("#acknowledge-pad")
+    expect(pad).to_be_visible()
+    for at, (x, y) in enumerate(points):
+        box = pad.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+        if at == 0:
+            page.mouse.down()
     page.mouse.up()
 
 
