@@ -66,6 +66,7 @@ def write_steadily(url: str, rate: float, seconds: float, together: Barrier) -> 
             ahead = began + (number + 1) / rate - time.monotonic()
             if ahead > 0.005:
                 time.sleep(ahead)
+        together.wait()
 
 
 def measure_sealing(server: embedded.Databases, folder: Path) -> list[Figure]:
@@ -107,9 +108,12 @@ def _written(databases: embedded.Databases) -> float:
             writer.start()
         together.wait()
         began = time.monotonic()
-        for writer in writers:
-            writer.join()
-        return (_count(connection) - before) / (time.monotonic() - began)
+        together.wait()
+        # A process takes a while to end, which is no writing.
+        reached = (_count(connection) - before) / (time.monotonic() - began)
+    for writer in writers:
+        writer.join()
+    return reached
 
 
 def _written_and_sealed(databases: embedded.Databases, settings: Settings, lags: list[float]) -> float:
