@@ -45,7 +45,7 @@ run: $(RUNTIME) $(ASSETS)
 	@exec $(BIN)/flask --app wsgi up
 
 test: $(DEV) $(ASSETS)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # A guest with Debian's kernel and BlueZ. QEMU is the one thing that does not come from packages of Python or npm.
 test-bluez: $(DEV)

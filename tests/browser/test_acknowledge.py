@@ -45,10 +45,10 @@ def issue(counter: Page, make: Factory) -> tuple[str, str]:
 def draw(page: Page, points: list[tuple[float, float]]) -> None:
     """Draw a line over the pad with the mouse; points are parts of its width and height.
 
-    Where the pad is is looked up for each point: what comes in above it meanwhile moves it.
+    What comes in above the pad moves it, also out of sight: it is scrolled to, and looked up for each point.
     """
     pad = page.locator("#acknowledge-pad")
-    expect(pad).to_be_visible()
+    pad.scroll_into_view_if_needed()
     for at, (x, y) in enumerate(points):
         box = pad.bounding_box()
         assert box is not None
