@@ -1,5 +1,7 @@
 // The armoury takes scans without leaving the page: a browser drops what is typed while it goes to another, and a
 // scanner is quicker than that. Each scan is sent when the one before it was answered, with what that one found.
+import { typedInto } from "./typing.mjs";
+
 const form = document.getElementById("scan-form");
 const box = document.getElementById("scanned");
 const label = document.querySelector("label[for=scanned]");
@@ -13,18 +15,7 @@ form.addEventListener("submit", (event) => {
   if (text) last = last.then(() => take(text));
 });
 
-// A scanner knows nothing of fields: what it types belongs to the box, unless somebody is filling in a form.
-document.addEventListener(
-  "keydown",
-  (event) => {
-    const typesCharacter = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
-    const fillsIn = event.target.matches?.("input:not([type=checkbox], [type=radio]), textarea, select");
-    if (!typesCharacter || fillsIn || event.isComposing) return;
-    if (event.key === " " && event.target !== document.body) return;
-    box.focus();
-  },
-  true,
-);
+typedInto(box);
 
 async function take(text) {
   // What was found so far lies in hidden fields of the part that the answer replaces.

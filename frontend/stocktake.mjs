@@ -2,6 +2,7 @@
 // A scan whose answer was lost is sent again under its own key. Counts and list follow what others scan elsewhere.
 import { newId, pause, pauseAfter } from "./sending.mjs";
 import { beep, isLoud, setSound } from "./sound.mjs";
+import { typedInto } from "./typing.mjs";
 
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000];
 const LOOK_AGAIN_MS = 2_000;
@@ -28,18 +29,7 @@ part("form").addEventListener("submit", (event) => {
   work();
 });
 
-// A scanner knows nothing of fields: what it types belongs to the box, unless somebody is filling in a form.
-document.addEventListener(
-  "keydown",
-  (event) => {
-    const typesCharacter = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
-    const fillsIn = event.target.matches?.("input:not([type=checkbox], [type=radio]), textarea, select");
-    if (!typesCharacter || fillsIn || event.isComposing) return;
-    if (event.key === " " && event.target !== document.body) return;
-    box.focus();
-  },
-  true,
-);
+typedInto(box);
 
 // ---- Sending them ---------------------------------------------------------------------------------------------------
 
